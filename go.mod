@@ -1,0 +1,3 @@
+module connecthub
+
+go 1.26
