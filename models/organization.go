@@ -1,0 +1,77 @@
+package models
+
+import "time"
+
+// Role says what a user may do.
+type Role string
+
+// The roles. A release engineer belongs to the vendor's organization (R29).
+const (
+	FullAdmin       Role = "full_admin"
+	ReadOnlyAdmin   Role = "read_only_admin"
+	ReleaseEngineer Role = "release_engineer"
+)
+
+// Valid says whether r is one of the roles.
+func (r Role) Valid() bool { return r == FullAdmin || r == ReadOnlyAdmin || r == ReleaseEngineer }
+
+// Organization is a tenant, or the one built-in vendor organization that owns the releases (R29).
+type Organization struct {
+	ID        OrganizationID `gorm:"primaryKey"`
+	Name      string
+	NameKey   string // FoldName(Name), unique
+	Zone      string // IANA name: the zone of default schedules
+	Language  string // "en" or "ja"
+	Vendor    bool
+	CreatedAt time.Time
+}
+
+// User is a person of exactly one organization.
+type User struct {
+	ID             UserID `gorm:"primaryKey"`
+	OrganizationID OrganizationID
+	Email          string // lower case, unique in the hub
+	Name           string
+	Role           Role
+	PasswordHash   string // argon2id, PHC form
+	CreatedAt      time.Time
+	DisabledAt     *time.Time
+}
+
+// Session is one signed-in browser. It ends when it idles, at its absolute limit, or on sign-out.
+type Session struct {
+	IDHash         string `gorm:"primaryKey"` // SHA-256 of the cookie's value
+	UserID         UserID
+	OrganizationID OrganizationID
+	CreatedAt      time.Time
+	LastUsedAt     time.Time
+	ExpiresAt      time.Time
+}
+
+// AuditRecord is one change: who, what, when, from where, before, after (R30).
+type AuditRecord struct {
+	ID             AuditID `gorm:"primaryKey"`
+	OrganizationID OrganizationID
+	At             time.Time
+	ActorKind      string // "user", "node", "hub", "command"
+	ActorID        string
+	ActorName      string
+	Address        string
+	UserAgent      string
+	Action         string // a stable word such as "cluster_registered"
+	TargetKind     string
+	TargetID       string
+	TargetName     string
+	ClusterID      ClusterID // empty when it is about no cluster
+	Before         string    // JSON
+	After          string    // JSON
+	TrackingID     string
+}
+
+// HubState is the hub's one row about itself.
+type HubState struct {
+	ID          int    `gorm:"primaryKey"` // always 1
+	Incarnation uint64 // raised by a restore (R34)
+	HubID       string
+	CreatedAt   time.Time
+}
