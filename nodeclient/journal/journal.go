@@ -1,0 +1,416 @@
+// Package journal keeps what a node is about to do on disk before it does it. It knows no hub,
+// bundles or processes: it only remembers.
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Step is where an upgrade stands.
+type Step string
+
+// The steps forward, in their order.
+const (
+	Fetching   Step = "fetching"
+	Unpacking  Step = "unpacking"
+	Verified   Step = "verified"
+	Confirming Step = "confirming"
+	Draining   Step = "draining"
+	Stopping   Step = "stopping"
+	Switching  Step = "switching"
+	Starting   Step = "starting"
+	Checking   Step = "checking"
+	Soaking    Step = "soaking"
+)
+
+// The steps back, in their order; they may follow any step from Draining on.
+const (
+	BackStopping  Step = "back_stopping"
+	BackSwitching Step = "back_switching"
+	BackStarting  Step = "back_starting"
+	BackChecking  Step = "back_checking"
+)
+
+// Ended is the step of an entry whose outcome has still to be told to the hub.
+const Ended Step = "ended"
+
+// Steps are all steps but Ended, in order.
+func Steps() []Step {
+	return []Step{Fetching, Unpacking, Verified, Confirming, Draining, Stopping, Switching, Starting,
+		Checking, Soaking, BackStopping, BackSwitching, BackStarting, BackChecking}
+}
+
+// Disruptive says whether a service may be down, or a new one unproven, in this step.
+func (s Step) Disruptive() bool {
+	i := slices.Index(Steps(), s)
+	return i >= slices.Index(Steps(), Draining)
+}
+
+// Back says whether the step belongs to a rollback.
+func (s Step) Back() bool {
+	return slices.Index(Steps(), s) >= slices.Index(Steps(), BackStopping)
+}
+
+// Fence is the fence of a permit (R21).
+type Fence struct {
+	Incarnation uint64 `json:"incarnation"`
+	Counter     uint64 `json:"counter"`
+}
+
+// Less says whether f is older than g.
+func (f Fence) Less(g Fence) bool {
+	if f.Incarnation != g.Incarnation {
+		return f.Incarnation < g.Incarnation
+	}
+	return f.Counter < g.Counter
+}
+
+// Entry is one upgrade under one permit. A journal has at most one that is open.
+type Entry struct {
+	Permit      string    `json:"permit"`
+	Fence       Fence     `json:"fence"`
+	Version     string    `json:"version"`
+	FromVersion string    `json:"from_version"`
+	Digest      string    `json:"digest"`
+	Size        int64     `json:"size"`
+	From        string    `json:"from"` // slot, empty when nothing was installed
+	To          string    `json:"to"`   // slot
+	Step        Step      `json:"step"`
+	Boot        string    `json:"boot"`      // of the step
+	Confirmed   bool      `json:"confirmed"` // the hub said yes at least once
+	Outcome     string    `json:"outcome,omitempty"`
+	Detail      string    `json:"detail,omitempty"`
+	BegunAt     time.Time `json:"begun_at"`
+	At          time.Time `json:"at"` // of the step
+}
+
+// State is everything a node remembers.
+type State struct {
+	Fence  Fence    `json:"fence"` // the highest seen
+	Denied []string `json:"denied,omitempty"`
+	Entry  *Entry   `json:"entry,omitempty"`
+}
+
+// The refusals of a journal.
+var (
+	// ErrDamaged: a record that was once complete no longer is. Salvage keeps what can be read.
+	ErrDamaged = errors.New("journal damaged")
+	ErrOpen    = errors.New("an entry is open already")
+	ErrNone    = errors.New("no entry is open")
+	ErrFence   = errors.New("the fence is older than one already seen")
+	// ErrBroken: a write failed before, so that nobody knows what is on disk; open it again.
+	ErrBroken = errors.New("journal cannot be written")
+)
+
+const (
+	maxFile    = 8 << 20
+	maxRecord  = 64 << 10
+	compactAt  = 256 << 10
+	maxDenied  = 256
+	maxDetail  = 1024
+	ballastLen = 256 << 10
+)
+
+// Journal is an append-only file of records; each holds the whole State, so that the last good one
+// is the truth. A method returns only when its record is on stable storage.
+type Journal struct {
+	path  string
+	mu    sync.Mutex
+	file  *os.File
+	size  int64
+	seq   uint64
+	state State
+	err   error
+}
+
+// Open reads the journal, or begins one. It drops a last record that was never complete, and
+// refuses with ErrDamaged where a complete one has changed.
+func Open(path string) (*Journal, error) {
+	raw, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	last, good, err := scan(raw)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", filepath.Base(path), err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open journal: %w", err)
+	}
+	j := &Journal{path: path, file: f, size: good, seq: last.Seq, state: last.State}
+	if err := j.settle(int64(len(raw))); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// settle cuts off a torn tail and makes the file's name durable.
+func (j *Journal) settle(length int64) error {
+	if length != j.size {
+		if err := j.file.Truncate(j.size); err != nil {
+			return fmt.Errorf("cannot cut torn record: %w", err)
+		}
+	}
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("cannot sync journal: %w", err)
+	}
+	return syncDir(filepath.Dir(j.path))
+}
+
+// Salvage moves a damaged journal aside and begins a new one with the newest State that can still
+// be read in it, so that fence and deny list survive.
+func Salvage(path string) (*Journal, error) {
+	raw, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var best record
+	for line := range bytes.SplitSeq(raw, []byte("\n")) {
+		if r, err := parse(line); err == nil && r.Seq >= best.Seq {
+			best = r
+		}
+	}
+	if err := os.Rename(path, path+".damaged"); err != nil {
+		return nil, fmt.Errorf("cannot move damaged journal: %w", err)
+	}
+	j, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.change(func(s *State) error { *s = best.State; return nil }); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// Close lets go of the file.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err == nil {
+		j.err = ErrBroken
+	}
+	return j.file.Close()
+}
+
+// State is what is on disk now.
+func (j *Journal) State() State {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.state.clone()
+}
+
+func (s State) clone() State {
+	s.Denied = slices.Clone(s.Denied)
+	if s.Entry != nil {
+		e := *s.Entry
+		s.Entry = &e
+	}
+	return s
+}
+
+// Begin opens an entry at Fetching. It refuses while one is open, and a fence older than the
+// highest one seen (R21).
+func (j *Journal) Begin(e Entry, at time.Time) error {
+	if err := writeBallast(j.ballast()); err != nil {
+		return fmt.Errorf("cannot reserve room for the journal: %w", err)
+	}
+	return j.change(func(s *State) error {
+		if s.Entry != nil {
+			return ErrOpen
+		}
+		if e.Fence.Less(s.Fence) {
+			return ErrFence
+		}
+		e.Step, e.BegunAt, e.At, e.Outcome, e.Detail = Fetching, at, at, "", ""
+		s.Fence, s.Entry = e.Fence, &e
+		return nil
+	})
+}
+
+// Update changes the open entry: its step, its detail, what was learned.
+func (j *Journal) Update(at time.Time, change func(*Entry)) error {
+	return j.change(func(s *State) error {
+		if s.Entry == nil {
+			return ErrNone
+		}
+		change(s.Entry)
+		s.Entry.At = at
+		s.Entry.Detail = s.Entry.Detail[:min(len(s.Entry.Detail), maxDetail)]
+		return nil
+	})
+}
+
+// Finish gives the open entry its outcome. It stays open, at Ended, until the hub knows.
+// A denied version joins the deny list in the same record (R28).
+func (j *Journal) Finish(outcome, detail string, deny bool, at time.Time) error {
+	return j.change(func(s *State) error {
+		if s.Entry == nil {
+			return ErrNone
+		}
+		s.Entry.Step, s.Entry.Outcome, s.Entry.At = Ended, outcome, at
+		s.Entry.Detail = detail[:min(len(detail), maxDetail)]
+		if deny {
+			s.deny(s.Entry.Version)
+		}
+		return nil
+	})
+}
+
+// Forget closes an entry that has ended. It refuses one that has not.
+func (j *Journal) Forget(permit string) error {
+	err := j.change(func(s *State) error {
+		if s.Entry == nil || s.Entry.Permit != permit || s.Entry.Step != Ended {
+			return ErrNone
+		}
+		s.Entry = nil
+		return nil
+	})
+	if err == nil {
+		_ = os.Remove(j.ballast()) // best effort: it is written anew by the next Begin
+	}
+	return err
+}
+
+// Saw remembers a fence, if it is higher than those seen before.
+func (j *Journal) Saw(f Fence) error {
+	if !j.State().Fence.Less(f) {
+		return nil
+	}
+	return j.change(func(s *State) error { s.Fence = f; return nil })
+}
+
+// Deny puts a version on the deny list.
+func (j *Journal) Deny(version string) error {
+	return j.change(func(s *State) error { s.deny(version); return nil })
+}
+
+// Allow takes versions off the deny list.
+func (j *Journal) Allow(versions ...string) error {
+	denied := j.State().Denied
+	if !slices.ContainsFunc(denied, func(v string) bool { return slices.Contains(versions, v) }) {
+		return nil
+	}
+	return j.change(func(s *State) error {
+		s.Denied = slices.DeleteFunc(s.Denied, func(v string) bool { return slices.Contains(versions, v) })
+		return nil
+	})
+}
+
+// Reset forgets fence and deny list after a deregistration (R6). It refuses while an entry is open.
+func (j *Journal) Reset() error {
+	return j.change(func(s *State) error {
+		if s.Entry != nil {
+			return ErrOpen
+		}
+		*s = State{}
+		return nil
+	})
+}
+
+func (s *State) deny(version string) {
+	if !slices.Contains(s.Denied, version) {
+		s.Denied = append(s.Denied, version)
+	}
+	if extra := len(s.Denied) - maxDenied; extra > 0 {
+		s.Denied = s.Denied[extra:]
+	}
+}
+
+// change writes the changed State before anybody can see it.
+func (j *Journal) change(edit func(*State) error) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err != nil {
+		return j.err
+	}
+	next := j.state.clone()
+	if err := edit(&next); err != nil {
+		return err
+	}
+	line, err := format(record{Seq: j.seq + 1, State: next})
+	if err != nil {
+		return err
+	}
+	if err := j.append(line); err != nil {
+		return err
+	}
+	j.state, j.seq = next, j.seq+1
+	return nil
+}
+
+func (j *Journal) append(line []byte) error {
+	if j.size+int64(len(line)) > compactAt {
+		return j.rewrite(line)
+	}
+	_, err := j.file.WriteAt(line, j.size)
+	if errors.Is(err, syscall.ENOSPC) && os.Remove(j.ballast()) == nil {
+		// The disk is full in the middle of an upgrade: the reserved room is for this moment.
+		_, err = j.file.WriteAt(line, j.size)
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		if cut := j.file.Truncate(j.size); cut == nil {
+			return fmt.Errorf("cannot write journal: %w", err)
+		}
+	}
+	if err == nil {
+		err = j.file.Sync()
+	}
+	if err != nil {
+		j.err = fmt.Errorf("%w: %w", ErrBroken, err)
+		return j.err
+	}
+	j.size += int64(len(line))
+	return nil
+}
+
+// rewrite replaces a long file by its newest record: whole, then renamed.
+func (j *Journal) rewrite(line []byte) error {
+	temp := j.path + ".part"
+	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot rewrite journal: %w", err)
+	}
+	_, err = f.Write(line)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = os.Rename(temp, j.path)
+	}
+	if err != nil {
+		_ = f.Close()
+		return fmt.Errorf("cannot rewrite journal: %w", err)
+	}
+	_ = j.file.Close() // read and synced: nothing is lost with the old file
+	j.file, j.size = f, int64(len(line))
+	if err := syncDir(filepath.Dir(j.path)); err != nil {
+		j.err = fmt.Errorf("%w: %w", ErrBroken, err)
+		return j.err
+	}
+	return nil
+}
+
+func (j *Journal) ballast() string { return j.path + ".room" }
+
+func writeBallast(name string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(make([]byte, ballastLen), 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
