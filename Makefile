@@ -58,8 +58,8 @@ lint: .cache/tools/golangci-lint ## gofmt, vet and the linters of .golangci.yml
 	cd tools/lint && go build -o ../../.cache/tools/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 generate: ## the Go server, Go client and console types from the OpenAPI document
-	cd tools && go tool oapi-codegen -config ../handlers/adminapi/gen/config.yaml ../handlers/adminapi/openapi.yaml
-	cd tools && go tool oapi-codegen -config ../handlers/adminapi/client/config.yaml ../handlers/adminapi/openapi.yaml
+	cd handlers/adminapi && go tool -modfile=../../tools/codegen/go.mod oapi-codegen -config gen/config.yaml openapi.yaml
+	cd handlers/adminapi && go tool -modfile=../../tools/codegen/go.mod oapi-codegen -config client/config.yaml openapi.yaml
 	cd frontend && npm run --silent gen:api
 
 generate-check: frontend/node_modules/.package-lock.json ## fails when generated files are stale

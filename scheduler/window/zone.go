@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-//go:generate sh -c "cd ../../tools && go run ./zonedata -goroot \"$(go env GOROOT)\" -out ../scheduler/window/zones.tar.gz"
+//go:generate sh -c "go run connecthub/tools/zonedata -goroot \"$(go env GOROOT)\" -out zones.tar.gz"
 
 // packedZones is the copy of the IANA data that every replica of a build shares. Nothing in this
 // package reads the machine's zone data: time.LoadLocation would prefer them.

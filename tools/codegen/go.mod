@@ -1,4 +1,4 @@
-module connecthub/tools
+module connecthub/tools/codegen
 
 go 1.26.0
 
