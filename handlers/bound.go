@@ -1,0 +1,131 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"connecthub/models"
+
+	"github.com/labstack/echo/v4"
+)
+
+// bound sets what every answer says about security, how much a request may send and how long it
+// may take.
+func bound(o Options) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			secure(c.Response().Header(), o.HTTPS)
+			req := c.Request()
+			if req.ContentLength > MaxBody {
+				return &models.Refusal{Kind: models.KindTooLarge, Code: "body_too_large"}
+			}
+			if req.Body != nil && req.Body != http.NoBody {
+				req.Body = http.MaxBytesReader(c.Response(), req.Body, MaxBody)
+			}
+			if beginsWithAny(c.Path(), o.LongLived) {
+				c.Response().Writer = &rolling{ResponseWriter: c.Response().Writer, now: o.Now}
+				return next(c)
+			}
+			ctx, cancel := context.WithTimeout(req.Context(), o.Deadline)
+			defer cancel()
+			c.SetRequest(req.WithContext(ctx))
+			return next(c)
+		}
+	}
+}
+
+func secure(h http.Header, https bool) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	if https {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// rolling gives every write of a long-lived answer a deadline of its own.
+type rolling struct {
+	http.ResponseWriter
+	now func() time.Time
+}
+
+func (r *rolling) Write(p []byte) (int, error) {
+	r.extend()
+	return r.ResponseWriter.Write(p)
+}
+
+// WriteHeader counts as a write: the server's own deadline ends here.
+func (r *rolling) WriteHeader(status int) {
+	r.extend()
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController find what it flushes.
+func (r *rolling) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func (r *rolling) extend() {
+	// A writer without deadlines (a test's recorder) needs none.
+	_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(r.now().Add(stall))
+}
+
+// binder reads JSON bodies strictly; echo's own would read forms and queries into the same fields.
+type binder struct{}
+
+// Bind implements echo.Binder.
+func (binder) Bind(into any, c echo.Context) error { return ReadJSON(c, into) }
+
+// ReadJSON reads the body of a request. It refuses what is not application/json, not one JSON
+// value of the expected form, or has a field that is not expected.
+func ReadJSON(c echo.Context, into any) error {
+	kind, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
+	if err != nil || kind != echo.MIMEApplicationJSON {
+		return models.Invalid("unsupported_media", "")
+	}
+	d := json.NewDecoder(c.Request().Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return refuseJSON(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		if err == nil {
+			return models.Invalid("malformed_body", "")
+		}
+		return refuseJSON(err)
+	}
+	return nil
+}
+
+// maxNamed is how much of a foreign field's name a refusal repeats.
+const maxNamed = 64
+
+func refuseJSON(err error) error {
+	var tooLarge *http.MaxBytesError
+	var refusal *models.Refusal
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &tooLarge), errors.As(err, &refusal),
+		errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.As(err, &wrongType):
+		return models.Invalid("malformed_body", wrongType.Field)
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		name = strings.Trim(name, `"`)
+		if len(name) > maxNamed {
+			name = strings.ToValidUTF8(name[:maxNamed], "") + "…"
+		}
+		r := models.Invalid("unknown_field", name)
+		r.Subject = name
+		return r
+	}
+	return models.Invalid("malformed_body", "")
+}
