@@ -44,6 +44,9 @@ const (
 	ReasonExcluded             Reason = "excluded"
 	ReasonStalePermit          Reason = "stale_permit"
 	ReasonScheduleChanged      Reason = "schedule_changed"
+	ReasonSuperseded           Reason = "superseded"
+	ReasonReportedSelf         Reason = "reported_by_node"
+	ReasonOverridden           Reason = "overridden"
 	ReasonUpgrade              Reason = "upgrade"
 )
 
@@ -56,5 +59,6 @@ func Reasons() []Reason {
 		ReasonReleaseRecalled, ReasonMaintenanceMode, ReasonClockSkew, ReasonUnmanagedVersion,
 		ReasonDeniedVersion, ReasonRestoredHub, ReasonClusterNotRegistered, ReasonProtocolTooOld,
 		ReasonNotYourTurn, ReasonNotAdmitted, ReasonExcluded, ReasonStalePermit,
-		ReasonScheduleChanged, ReasonUpgrade}
+		ReasonScheduleChanged, ReasonSuperseded, ReasonReportedSelf, ReasonOverridden,
+		ReasonUpgrade}
 }

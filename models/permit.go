@@ -29,6 +29,7 @@ type Rollout struct {
 	Version        Version
 	Kind           Kind
 	State          RolloutState
+	BlockedBy      NodeID // who failed or fell silent while it is halted, else empty
 	// RetryAfter: after a retry of a halted rollout nobody starts before the next window (R19).
 	RetryAfter *time.Time
 	StartedAt  time.Time

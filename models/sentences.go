@@ -37,7 +37,7 @@ var reasonTexts = map[Reason]text{
 	ReasonReleaseRecalled:      {"The vendor has recalled release {subject}.", "ベンダーがリリース {subject} を取り下げました。"},
 	ReasonMaintenanceMode:      {"The node is in maintenance mode.", "ノードはメンテナンスモードです。"},
 	ReasonClockSkew:            {"The node's clock differs by more than 5 minutes; set it right (NTP).", "ノードの時計が 5 分以上ずれています。時刻同期(NTP)を確認してください。"},
-	ReasonUnmanagedVersion:     {"The node runs version {subject}, which no release describes. Adopt it to go on.", "ノードのバージョン {subject} に該当するリリースがありません。続けるには引き継いでください。"},
+	ReasonUnmanagedVersion:     {"No release describes version {subject}. Adopt it to go on.", "バージョン {subject} に該当するリリースがありません。続けるには引き継いでください。"},
 	ReasonDeniedVersion:        {"The node rolled back from {subject}; it is not tried again until you retry.", "ノードは {subject} からロールバックしました。再試行するまで適用されません。"},
 	ReasonRestoredHub:          {"The hub was restored from a backup and waits until every member has polled.", "ハブがバックアップから復元されたため、全メンバーの応答を待っています。"},
 	ReasonClusterNotRegistered: {"The cluster is not registered.", "クラスタは登録されていません。"},
@@ -47,5 +47,8 @@ var reasonTexts = map[Reason]text{
 	ReasonExcluded:             {"The node is excluded after an override until it polls healthy again.", "強制終了後のため、正常な応答があるまで対象外です。"},
 	ReasonStalePermit:          {"The permit is no longer the open one.", "許可はすでに有効ではありません。"},
 	ReasonScheduleChanged:      {"The schedule changed while the window was open; the next window counts.", "時間帯の途中でスケジュールが変更されたため、次の時間帯に行います。"},
+	ReasonSuperseded:           {"Version {subject} takes the place of the release that was being rolled out.", "バージョン {subject} が、展開中だったリリースに置き換わります。"},
+	ReasonReportedSelf:         {"The node reported the outcome itself.", "ノード自身が結果を報告しました。"},
+	ReasonOverridden:           {"An administrator overrode the permit of {subject}.", "管理者が {subject} の許可を強制終了しました。"},
 	ReasonUpgrade:              {"The node may upgrade to {subject} now.", "{subject} へのアップグレードが許可されました。"},
 }
