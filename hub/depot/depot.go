@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"connecthub/models"
@@ -48,6 +47,3 @@ func (d *Depot) Releases(ctx context.Context, a models.Actor) ([]models.Release,
 func (d *Depot) SetState(ctx context.Context, a models.Actor, id models.ReleaseID, state models.ReleaseState) (models.Release, error) {
 	return models.Release{}, errors.New("not yet")
 }
-
-// Open gives the bundle with this digest for serving.
-func (d *Depot) Open(digest string) (*os.File, error) { return nil, errors.New("not yet") }

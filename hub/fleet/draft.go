@@ -86,9 +86,6 @@ func (f *Fleet) UpgradeDespite(ctx context.Context, a Actor, c models.ClusterID,
 	return ClusterView{}, errDraft
 }
 
-// Subscribe gives what changes in an organization, until cancel.
-func (f *Fleet) Subscribe(org models.OrganizationID) (<-chan Event, func()) { return nil, func() {} }
-
 // The node's side.
 func (f *Fleet) Inspect(ctx context.Context, a Actor, r wire.InspectRequest) (wire.InspectResponse, error) {
 	return wire.InspectResponse{}, errDraft

@@ -22,7 +22,8 @@ type Options struct {
 
 // Fleet is every cluster of the hub.
 type Fleet struct {
-	o Options
+	o      Options
+	events broker
 }
 
 // New makes a Fleet; Run keeps it up to date.
