@@ -1,0 +1,150 @@
+// Package nodeapi is /api/node/v1: it turns the requests of nodes into calls of the fleet. It
+// decides nothing.
+package nodeapi
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"connecthub/handlers"
+	"connecthub/hub/fleet"
+	"connecthub/models"
+	"connecthub/models/wire"
+)
+
+type api struct{ fleet *fleet.Fleet }
+
+// Register adds the routes of the node API.
+func Register(e *echo.Echo, f *fleet.Fleet) {
+	a := api{fleet: f}
+	e.POST(wire.PathInspect, a.inspect)
+	e.POST(wire.PathClaim, a.claim)
+	e.POST(wire.PathDeny, a.deny)
+	e.POST(wire.PathStatus, a.status)
+	e.POST(wire.PathTickets, a.tickets)
+	e.POST(wire.PathJoin, a.join)
+	e.POST(wire.PathToken, a.token)
+	e.POST(wire.PathPoll, a.poll)
+	e.POST(wire.PathPermits+":id/confirm", a.confirm)
+}
+
+func (a api) inspect(c echo.Context) error {
+	var r wire.InspectRequest
+	if err := handlers.ReadJSON(c, &r); err != nil {
+		return err
+	}
+	answer, err := a.fleet.Inspect(c.Request().Context(), handlers.Actor(c), r)
+	return reply(c, answer, err)
+}
+
+func (a api) claim(c echo.Context) error {
+	var r wire.ClaimRequest
+	if err := handlers.ReadJSON(c, &r); err != nil {
+		return err
+	}
+	answer, err := a.fleet.Claim(c.Request().Context(), handlers.Actor(c), r)
+	return reply(c, answer, err)
+}
+
+func (a api) deny(c echo.Context) error {
+	var r wire.DenyRequest
+	if err := handlers.ReadJSON(c, &r); err != nil {
+		return err
+	}
+	if err := a.fleet.Deny(c.Request().Context(), handlers.Actor(c), r); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+func (a api) status(c echo.Context) error {
+	var r wire.StatusRequest
+	if err := handlers.ReadJSON(c, &r); err != nil {
+		return err
+	}
+	answer, err := a.fleet.Status(c.Request().Context(), r)
+	return reply(c, answer, err)
+}
+
+func (a api) tickets(c echo.Context) error {
+	node, err := a.node(c)
+	if err != nil {
+		return err
+	}
+	var r wire.TicketsRequest
+	if err := handlers.ReadJSON(c, &r); err != nil {
+		return err
+	}
+	answer, err := a.fleet.JoinTickets(c.Request().Context(), handlers.Actor(c), node, r)
+	return reply(c, answer, err)
+}
+
+func (a api) join(c echo.Context) error {
+	var r wire.JoinRequest
+	if err := handlers.ReadJSON(c, &r); err != nil {
+		return err
+	}
+	answer, err := a.fleet.Join(c.Request().Context(), handlers.Actor(c), r)
+	return reply(c, answer, err)
+}
+
+func (a api) token(c echo.Context) error {
+	var r wire.TokenRequest
+	if err := handlers.ReadJSON(c, &r); err != nil {
+		return err
+	}
+	answer, err := a.fleet.Token(c.Request().Context(), r)
+	return reply(c, answer, err)
+}
+
+func (a api) poll(c echo.Context) error {
+	node, err := a.node(c)
+	if err != nil {
+		return err
+	}
+	var r wire.PollRequest
+	if err := handlers.ReadJSON(c, &r); err != nil {
+		return err
+	}
+	answer, err := a.fleet.Poll(c.Request().Context(), node, r)
+	return reply(c, answer, err)
+}
+
+func (a api) confirm(c echo.Context) error {
+	node, err := a.node(c)
+	if err != nil {
+		return err
+	}
+	var r wire.ConfirmRequest
+	if err := handlers.ReadJSON(c, &r); err != nil {
+		return err
+	}
+	permit := models.PermitID(c.Param("id"))
+	answer, err := a.fleet.Confirm(c.Request().Context(), node, permit, r)
+	return reply(c, answer, err)
+}
+
+func (a api) node(c echo.Context) (fleet.NodeIdentity, error) {
+	return a.fleet.Authenticate(c.Request().Context(), accessToken(c))
+}
+
+// accessToken is the access token of a request, or empty.
+func accessToken(c echo.Context) string {
+	header := c.Request().Header.Get(echo.HeaderAuthorization)
+	scheme, token, ok := strings.Cut(header, " ")
+	if !ok || !strings.EqualFold(scheme, "DPoP") && !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return token
+}
+
+// reply sends an answer of the fleet; every one of them holds for one node and one moment.
+func reply(c echo.Context, answer any, err error) error {
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	return c.JSON(http.StatusOK, answer)
+}
