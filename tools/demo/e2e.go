@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// e2e starts a hub with two clusters and lets a real browser do what a person does.
+func e2e(ctx context.Context, o options) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
+	defer cancel()
+	if err := os.RemoveAll(o.dir); err != nil {
+		return err
+	}
+	const console, nodes, page, base = 8680, 8681, 8645, 9500
+	second := page + 2
+	s, err := newSampleScene(ctx, o, console, nodes, page, base, "--poll-near", "500ms",
+		"--poll-far", "500ms", "--node-page-ports", "cd-pub.localhost="+strconv.Itoa(second))
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	other := sampleCluster(o, "cd-pub.localhost", "cd-sub.localhost", second, base+50)
+	defer other.stop()
+	err = other.install(ctx, "https://"+s.hub.nodeHost(), s.hub.caFile(), s.bundles[0])
+	if err != nil {
+		return err
+	}
+	third, err := sampleBundle(ctx, o, "3.0.0")
+	if err != nil {
+		return err
+	}
+	repository, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	server, _ := filepath.Abs(o.server)
+	cmd := exec.CommandContext(ctx, "npm", "run", "--silent", "e2e")
+	cmd.Dir = "frontend"
+	cmd.Env = append(os.Environ(), "HUB_URL="+s.hub.consoleURL, "ADMIN_EMAIL="+s.hub.email,
+		"ADMIN_PASSWORD="+s.hub.password, "NODE_USER="+pageUser, "NODE_PASSWORD="+pagePassword,
+		"HUB_SERVER="+server, "HUB_DATA_DIR="+filepath.Join(s.hub.dir, "hub"),
+		"BUNDLE_2="+abs(s.bundles[1]), "BUNDLE_3="+abs(third),
+		"IMAGES="+filepath.Join(repository, "docs", "images"))
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+		return fmt.Errorf("the browser tests failed: %w\n%s", err, s.logs())
+	}
+	return nil
+}
+
+func abs(path string) string {
+	a, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	return a
+}
+
+// nodeHost is the name that the hub's node certificate bears, with its port.
+func (h *hub) nodeHost() string { return "localhost:" + portOf(h.nodeAddress) }
+
+func portOf(address string) string {
+	for i := len(address) - 1; i >= 0; i-- {
+		if address[i] == ':' {
+			return address[i+1:]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,72 @@
+// Command demo runs the product for real on one machine: a hub, clusters of two nodes each, and
+// somebody who watches from outside. It only uses what every user has: the two programs, the admin
+// API and the publisher's page.
+//
+//	demo run          the hub and one cluster that waits to be registered, until Ctrl-C
+//	demo unattended   the main job, with its figures
+//	demo nats         a real NATS cluster, upgraded under live traffic
+//	demo crash        kill -9 of agent and hub during upgrades
+//	demo e2e          the console in a real browser
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// options are the flags that every mode shares.
+type options struct {
+	server, client string
+	dir            string
+	expectOverlap  bool
+	rounds         int
+	verbose        bool
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("say run, unattended, nats, crash or e2e")
+	}
+	var o options
+	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
+	flags.StringVar(&o.server, "server", "bin/server", "the hub's program")
+	flags.StringVar(&o.client, "nodeclient", "bin/nodeclient", "the agent's program")
+	flags.StringVar(&o.dir, "dir", "", "folder for everything it keeps (default .run/MODE)")
+	flags.BoolVar(&o.expectOverlap, "expect-overlap", false,
+		"for a hub without its guard: succeed only when overlap is found")
+	flags.IntVar(&o.rounds, "rounds", 0, "how many rounds (crash; 0 = as LONG says)")
+	flags.BoolVar(&o.verbose, "v", false, "show what the programs print")
+	if err := flags.Parse(args[1:]); err != nil {
+		return err
+	}
+	if o.dir == "" {
+		o.dir = ".run/" + args[0]
+	}
+	switch args[0] {
+	case "run":
+		return interactive(ctx, o)
+	case "unattended":
+		return unattended(ctx, o)
+	case "nats":
+		return natsDemo(ctx, o)
+	case "crash":
+		return crash(ctx, o)
+	case "e2e":
+		return e2e(ctx, o)
+	}
+	return fmt.Errorf("unknown mode %q", args[0])
+}

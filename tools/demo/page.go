@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// allow is the node's administrator on the publisher's own page: sign in, allow access, continue.
+// It answers the return code that the page sends the browser home with.
+func allow(ctx context.Context, openURL string, port int) (string, error) {
+	page, err := url.Parse(openURL)
+	if err != nil {
+		return "", err
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return "", err
+	}
+	browser := &http.Client{Jar: jar, Timeout: 20 * time.Second,
+		// The page's certificate is self-signed, and a person clicks past that on loopback.
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, network, loopback(port))
+			}},
+		CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+			if r.URL.Host != page.Host {
+				return http.ErrUseLastResponse
+			}
+			return nil
+		}}
+	ticket := page.Fragment
+	page.Fragment = ""
+	_, text, err := visit(ctx, browser, http.MethodGet, page.String(), nil)
+	if err != nil {
+		return "", err
+	}
+	form := fields(text)
+	form.Set("username", pageUser)
+	form.Set("password", pagePassword)
+	form.Set("ticket", ticket)
+	_, text, err = visit(ctx, browser, http.MethodPost, target(page, text), form)
+	if err != nil {
+		return "", err
+	}
+	if !strings.Contains(text, `name="allow"`) {
+		return "", fmt.Errorf("the publisher's page does not offer to allow access: %s", plain(text))
+	}
+	form = fields(text)
+	form.Set("allow", "on")
+	form.Set("action", "allow")
+	res, text, err := visit(ctx, browser, http.MethodPost, target(page, text), form)
+	if err != nil {
+		return "", err
+	}
+	back, err := res.Location()
+	if err != nil {
+		return "", fmt.Errorf("the publisher's page did not send the browser back: %s", plain(text))
+	}
+	_, code, ok := strings.Cut(back.Fragment, "code=")
+	if !ok {
+		return "", errors.New("the way back carries no code")
+	}
+	return code, nil
+}
+
+func visit(ctx context.Context, c *http.Client, method, address string, form url.Values) (
+	*http.Response, string, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, "", err
+	}
+	if method == http.MethodPost {
+		u, _ := url.Parse(address)
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Origin", u.Scheme+"://"+u.Host)
+	}
+	res, err := c.Do(req)
+	if err != nil {
+		return nil, "", fmt.Errorf("cannot open the publisher's page: %w", err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	return res, string(text), err
+}
+
+var (
+	hidden = regexp.MustCompile(`<input[^>]*type="hidden"[^>]*>`)
+	attr   = regexp.MustCompile(`(name|value)="([^"]*)"`)
+	action = regexp.MustCompile(`<form[^>]*action="([^"]*)"`)
+	tags   = regexp.MustCompile(`<(?s:style.*?</style|[^>]*)>|\s+`)
+)
+
+// fields are the hidden inputs of a page's form.
+func fields(text string) url.Values {
+	form := url.Values{}
+	for _, input := range hidden.FindAllString(text, -1) {
+		var name, value string
+		for _, m := range attr.FindAllStringSubmatch(input, -1) {
+			if m[1] == "name" {
+				name = m[2]
+			} else {
+				value = m[2]
+			}
+		}
+		form.Set(name, value)
+	}
+	return form
+}
+
+func target(page *url.URL, text string) string {
+	if m := action.FindStringSubmatch(text); m != nil && m[1] != "" {
+		if u, err := page.Parse(m[1]); err == nil {
+			return u.String()
+		}
+	}
+	return page.String()
+}
+
+func plain(text string) string {
+	s := strings.Join(strings.Fields(tags.ReplaceAllString(text, " ")), " ")
+	return s[:min(len(s), 300)]
+}
