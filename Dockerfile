@@ -43,4 +43,4 @@ COPY --from=build --chown=65532:65532 /out/data /var/lib/connecthub
 VOLUME /var/lib/connecthub
 EXPOSE 8080 8443
 ENTRYPOINT ["/server"]
-CMD ["serve", "--data-dir", "/var/lib/connecthub"]
+CMD ["serve", "--data", "/var/lib/connecthub"]

@@ -45,7 +45,7 @@ func e2e(ctx context.Context, o options) error {
 	cmd.Dir = "frontend"
 	cmd.Env = append(os.Environ(), "HUB_URL="+s.hub.consoleURL, "ADMIN_EMAIL="+s.hub.email,
 		"ADMIN_PASSWORD="+s.hub.password, "NODE_USER="+pageUser, "NODE_PASSWORD="+pagePassword,
-		"HUB_SERVER="+server, "HUB_DATA_DIR="+filepath.Join(s.hub.dir, "hub"),
+		"HUB_SERVER="+server, "HUB_DATA="+filepath.Join(s.hub.dir, "hub"),
 		"BUNDLE_2="+abs(s.bundles[1]), "BUNDLE_3="+abs(third),
 		"IMAGES="+filepath.Join(repository, "docs", "images"))
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

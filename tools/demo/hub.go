@@ -43,7 +43,7 @@ func startHub(ctx context.Context, o options, console, nodes string, flags ...st
 		return nil, fmt.Errorf("cannot make the demo's folder: %w", err)
 	}
 	h := &hub{program: o.server, dir: dir, consoleURL: "http://" + console, nodeAddress: nodes,
-		email: demoEmail, flags: append([]string{"--data-dir", filepath.Join(dir, "hub"),
+		email: demoEmail, flags: append([]string{"--data", filepath.Join(dir, "hub"),
 			"--listen", console, "--node-listen", nodes, "--public-url", "http://" + console,
 			"--organization-name", demoOrganization, "--admin-email", demoEmail}, flags...)}
 	if err := h.up(ctx); err != nil {
@@ -146,7 +146,7 @@ func answered(err error, status int, want int, body []byte) error {
 // publish gives the hub a release, as the vendor's release engineer does.
 func (h *hub) publish(ctx context.Context, bundle, kind string) error {
 	_, err := command(ctx, h.program, "release", "publish", bundle, "--kind", kind,
-		"--data-dir", filepath.Join(h.dir, "hub"))
+		"--data", filepath.Join(h.dir, "hub"))
 	return err
 }
 
