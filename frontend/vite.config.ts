@@ -1,8 +1,8 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
-import { bundledIcons } from './build/bundled-icons';
-import { componentIcons, consoleIcons } from './build/icon-names';
-import { keepPlaceholder } from './build/keep-placeholder';
+import { bundledIcons } from './build/bundled-icons.ts';
+import { componentIcons, consoleIcons } from './build/icon-names.ts';
+import { keepPlaceholder } from './build/keep-placeholder.ts';
 
 export default defineConfig({
   plugins: [

@@ -1,0 +1,52 @@
+// Keeps what is shown up to date: the hub's event stream says that something changed, and what is
+// shown is read again. While the stream is down, everything is read every few seconds instead.
+import { useQueryClient } from '@tanstack/react-query';
+import { createContext, type ReactNode, useContext, useEffect, useState } from 'react';
+import { base } from './client';
+
+const pollWhileDown = 5_000;
+const pollWhileLive = 30_000;
+const reconnectAfter = 5_000;
+
+const LiveContext = createContext(false);
+
+export function Live({ children }: { children: ReactNode }) {
+  const queries = useQueryClient();
+  const [live, setLive] = useState(false);
+  useEffect(() => {
+    let source: EventSource | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let stopped = false;
+    const refresh = () => {
+      void queries.invalidateQueries({ predicate: (query) => query.queryKey[0] !== 'session' });
+    };
+    const connect = () => {
+      source = new EventSource(`${base}/events`);
+      source.onopen = () => {
+        setLive(true);
+        refresh();
+      };
+      source.addEventListener('changed', refresh);
+      source.onerror = () => {
+        setLive(false);
+        // a refused stream stays closed: the browser only retries a broken one
+        if (source?.readyState === EventSource.CLOSED && !stopped) {
+          clearTimeout(timer);
+          timer = setTimeout(connect, reconnectAfter);
+        }
+      };
+    };
+    connect();
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+      source?.close();
+    };
+  }, [queries]);
+  return <LiveContext value={live}>{children}</LiveContext>;
+}
+
+/** How often to read again what is shown. */
+export function usePollInterval(): number {
+  return useContext(LiveContext) ? pollWhileLive : pollWhileDown;
+}

@@ -1,0 +1,81 @@
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useAction } from '../api/action';
+import { client, type Schemas } from '../api/client';
+import { Banner, Button } from '../mdc';
+import { useMayChange } from '../session';
+import { TypedNameModal } from '../ui/modal';
+import { useNotify } from '../ui/notices';
+import { Failure } from '../ui/parts';
+
+/** Says who blocks a halted rollout, and offers the way out that this state has. */
+export function Halted({ cluster }: { cluster: Schemas['Cluster'] }) {
+  const { rollout } = cluster;
+  if (rollout?.state === 'halted_failed') return <Failed cluster={cluster} />;
+  if (rollout?.state === 'halted_lost' && rollout.permit) {
+    return <Lost cluster={cluster} permit={rollout.permit} />;
+  }
+  return null;
+}
+
+function Failed({ cluster }: { cluster: Schemas['Cluster'] }) {
+  const { t } = useTranslation();
+  const notify = useNotify();
+  const mayChange = useMayChange();
+  const retry = useAction(() => client.POST('/clusters/{clusterId}/retry', {
+    params: { path: { clusterId: cluster.id } },
+  }));
+  return (
+    <div className="stack">
+      <Banner variant="error" label={t('cluster.haltedFailed')} className="banner"
+        secondaryLabel={t('cluster.haltedFailedText')}>
+        {mayChange && (
+          <Button slot="trailing-actions" size={28} disabled={retry.busy}
+            onClick={() => retry.run(undefined, () => notify(t('cluster.retried')))}>
+            {t('cluster.retry')}
+          </Button>
+        )}
+      </Banner>
+      <Failure failure={retry.failure} />
+    </div>
+  );
+}
+
+function Lost({ cluster, permit }: {
+  cluster: Schemas['Cluster']; permit: Schemas['Permit'] }) {
+  const { t } = useTranslation();
+  const notify = useNotify();
+  const mayChange = useMayChange();
+  const [open, setOpen] = useState(false);
+  const node = permit.node_name;
+  const override = useAction((typed_name: string) =>
+    client.POST('/clusters/{clusterId}/permits/{permitId}/override', {
+      params: { path: { clusterId: cluster.id, permitId: permit.id } }, body: { typed_name },
+    }));
+  const close = () => {
+    setOpen(false);
+    override.reset();
+  };
+  return (
+    <>
+      <Banner variant="error" label={t('cluster.haltedLost', { node })} className="banner"
+        secondaryLabel={t('cluster.haltedLostText')}>
+        {mayChange && (
+          <Button slot="trailing-actions" size={28} color="negative"
+            onClick={() => setOpen(true)}>
+            {t('cluster.override')}
+          </Button>
+        )}
+      </Banner>
+      {open && (
+        <TypedNameModal danger title={t('cluster.overrideTitle', { node })} name={node}
+          text={t('cluster.overrideText')} submit={t('cluster.override')} busy={override.busy}
+          failure={override.failure} onClose={close}
+          onSubmit={(typed) => override.run(typed, () => {
+            close();
+            notify(t('cluster.overridden'));
+          })} />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,31 @@
+// What an administrator may be offered for a node; the hub decides what it accepts.
+import type { Schemas } from '../api/client';
+
+type Node = Schemas['Node'];
+
+export const nodeOptions = [
+  'admit', 'adopt', 'despite', 'enter', 'renew', 'leave', 'replace', 'remove',
+] as const;
+export type NodeOption = (typeof nodeOptions)[number];
+
+/** The node of whose silence or illness the others wait. */
+export function blockers(cluster: Schemas['Cluster']): string[] {
+  return cluster.nodes.flatMap((node) =>
+    node.decision?.reason === 'peer_unhealthy' && node.decision.subject
+      ? [node.decision.subject] : []);
+}
+
+export function optionsFor(node: Node, cluster: Schemas['Cluster']): NodeOption[] {
+  if (node.member === 'removed') return [];
+  const options: NodeOption[] = [];
+  if (node.member === 'waiting') options.push('admit');
+  if (node.decision?.reason === 'unmanaged_version') options.push('adopt');
+  if (blockers(cluster).includes(node.name)) options.push('despite');
+  if (node.member === 'active') {
+    if (node.maintenance) options.push('renew', 'leave');
+    else options.push('enter');
+  }
+  if (node.member !== 'waiting') options.push('replace');
+  options.push('remove');
+  return options;
+}

@@ -1,0 +1,116 @@
+import { useTranslation } from 'react-i18next';
+import { Checkbox, Combobox, Input, matchAnywhere, Option, Radio, RadioGroup, SelectListBox }
+  from '../mdc';
+import { weekdayName, weekdays } from '../text/time';
+import { Choice } from '../ui/choice';
+import { H3, Muted, useLanguage } from '../ui/parts';
+import { type Draft, type DraftField, lengths } from './draft';
+import { useLengthName } from './schedule-words';
+
+interface FieldsProps {
+  draft: Draft;
+  edit: (part: Partial<Draft>) => void;
+  /** What is wrong with a field, if anything. */
+  say: (field: DraftField) => string | undefined;
+  readonly: boolean;
+}
+
+function help(error: string | undefined, otherwise: string) {
+  return error ? { helpText: error, helpTextType: 'error' as const }
+    : { helpText: otherwise, helpTextType: 'default' as const };
+}
+
+export function RegularFields({ draft, edit, say, readonly }: FieldsProps) {
+  const { t } = useTranslation();
+  return (
+    <div className="fields" role="group" aria-label={t('schedule.regularTitle')}>
+      <H3>{t('schedule.regularTitle')}</H3>
+      <Muted>{t('schedule.regularText')}</Muted>
+      <Input label={t('schedule.time')} value={draft.time} disabled={readonly} maxlength={5}
+        autocomplete="off" onInput={(event) => edit({ time: event.target.value })}
+        {...help(say('time'), t('schedule.timeHelp'))} />
+      <RadioGroup name="frequency" label={t('schedule.frequency')}>
+        <Radio name="frequency" value="daily" label={t('schedule.daily')} disabled={readonly}
+          checked={draft.daily} onChange={() => edit({ daily: true })} />
+        <Radio name="frequency" value="weekly" label={t('schedule.weekly')} disabled={readonly}
+          checked={!draft.daily} onChange={() => edit({ daily: false })} />
+      </RadioGroup>
+      {!draft.daily && <Days draft={draft} edit={edit} say={say} readonly={readonly} />}
+      <Length label={t('schedule.length')} value={draft.length} readonly={readonly}
+        error={say('length')} onChoose={(length) => edit({ length })} />
+    </div>
+  );
+}
+
+export function EmergencyFields({ draft, edit, say, readonly }: FieldsProps) {
+  const { t } = useTranslation();
+  return (
+    <div className="fields" role="group" aria-label={t('schedule.emergencyTitle')}>
+      <H3>{t('schedule.emergencyTitle')}</H3>
+      <Muted>{t('schedule.emergencyText')}</Muted>
+      <Input label={t('schedule.emergencyTime')} value={draft.emergencyTime} disabled={readonly}
+        maxlength={5} autocomplete="off"
+        onInput={(event) => edit({ emergencyTime: event.target.value })}
+        {...help(say('emergencyTime'), t('schedule.timeHelp'))} />
+      <Length label={t('schedule.emergencyLength')} value={draft.emergencyLength}
+        readonly={readonly} error={say('emergencyLength')}
+        onChoose={(emergencyLength) => edit({ emergencyLength })} />
+    </div>
+  );
+}
+
+function Days({ draft, edit, say, readonly }: FieldsProps) {
+  const { t } = useTranslation();
+  const language = useLanguage();
+  const error = say('days');
+  return (
+    <div role="group" aria-label={t('schedule.days')}>
+      <div className="days">
+        {weekdays.map((day) => (
+          <Checkbox key={day} name="day" value={day} label={weekdayName(day, language, 'long')}
+            checked={draft.days.includes(day)} disabled={readonly}
+            onChange={(event) => edit({
+              days: event.target.checked
+                ? [...draft.days, day] : draft.days.filter((other) => other !== day),
+            })} />
+        ))}
+      </div>
+      <p role="alert" className="wrong">{error}</p>
+    </div>
+  );
+}
+
+function Length({ label, value, readonly, error, onChoose }: { label: string; value: number;
+  readonly: boolean; error?: string; onChoose: (minutes: number) => void }) {
+  const name = useLengthName();
+  const offered = [...new Set([...lengths, value])].sort((one, other) => one - other);
+  return (
+    <Choice label={label} value={value} disabled={readonly} error={error} onChoose={onChoose}
+      options={offered.map((minutes) => ({ value: minutes, label: name(minutes) }))} />
+  );
+}
+
+export function ZoneField({ draft, edit, say, readonly, zones }: FieldsProps & {
+  zones: readonly string[] }) {
+  const { t } = useTranslation();
+  const offered = zones.includes(draft.zone) ? zones : [draft.zone, ...zones];
+  return (
+    <div className="zone">
+      <Combobox key={offered.length} ref={matchAnywhere} label={t('schedule.zone')}
+        value={draft.zone} disabled={readonly} noResultText={t('schedule.zoneNone')}
+        invalidCustomValueText={t('schedule.zoneWrong')}
+        {...help(say('zone'), t('schedule.zoneHelp'))}
+        onChange={(event) => {
+          const zone = event.detail.value ?? '';
+          if (zone !== draft.zone && zone !== '') edit({ zone });
+        }}>
+        <SelectListBox aria-label={t('schedule.zones')}>
+          {offered.map((zone) => (
+            <Option key={zone} value={zone} label={zone}
+              selected={zone === draft.zone || undefined} />
+          ))}
+        </SelectListBox>
+      </Combobox>
+    </div>
+  );
+}

@@ -1,0 +1,134 @@
+// The frame around every screen: header, navigation, and the place where a screen is shown.
+import { useQueryClient } from '@tanstack/react-query';
+import { type MouseEvent, type ReactNode, useEffect, useRef, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { useLocation, useNavigate } from 'react-router';
+import { useAction } from '../api/action';
+import { client } from '../api/client';
+import {
+  AppHeader, AvatarButton, Button, Icon, type IconName, MenuBar, MenuItem, MenuPopover,
+  NavMenuItem, SideNavigation, Text,
+} from '../mdc';
+import { endSession, useSession } from '../session';
+import { ConnectionBanner } from './connection-banner';
+import { clusterListPath } from './paths';
+import { LanguageSwitch, ThemeSwitch } from './switches';
+
+export function Shell({ children }: { children: ReactNode }) {
+  const { t } = useTranslation();
+  const { pathname } = useLocation();
+  const main = useRef<HTMLElement>(null);
+  const first = useRef(true);
+  const [open, setOpen] = useState(false);
+  useEffect(() => {
+    setOpen(false);
+    if (!first.current) main.current?.focus();
+    first.current = false;
+  }, [pathname]);
+  const skip = (event: MouseEvent) => {
+    event.preventDefault();
+    main.current?.focus();
+  };
+  return (
+    <div className="shell">
+      <a className="skip" href="#main" onClick={skip}>{t('skip')}</a>
+      <Header open={open} onToggle={() => setOpen(!open)} />
+      <ConnectionBanner />
+      <div className="shell-body">
+        <nav className={open ? 'side open' : 'side'} aria-label={t('shell.navigation')}>
+          <Navigation />
+        </nav>
+        {open && <div className="side-shade" onClick={() => setOpen(false)} />}
+        <main id="main" ref={main} tabIndex={-1}>{children}</main>
+      </div>
+    </div>
+  );
+}
+
+function Header({ open, onToggle }: { open: boolean; onToggle: () => void }) {
+  const { t } = useTranslation();
+  const session = useSession();
+  return (
+    <div className="header">
+      <AppHeader>
+        <div slot="leading" className="header-part">
+          <Button className="narrow" variant="tertiary" prefixIcon="list-menu-bold"
+            aria-label={open ? t('shell.closeNavigation') : t('shell.openNavigation')}
+            aria-expanded={open ? 'true' : 'false'} onClick={onToggle} />
+          <Icon className="wide logo" name="cloud-filled" size={1.75} />
+          <Text tagname="span" type="heading-small-bold">{t('product')}</Text>
+          <Text tagname="span" type="body-midsize-regular" className="wide muted organization">
+            {session.organization.name}
+          </Text>
+        </div>
+        <div slot="trailing" className="header-part">
+          <LanguageSwitch />
+          <ThemeSwitch />
+          <AccountMenu />
+        </div>
+      </AppHeader>
+    </div>
+  );
+}
+
+function AccountMenu() {
+  const { t } = useTranslation();
+  const { user, hub } = useSession();
+  const queries = useQueryClient();
+  const signOut = useAction(() => client.DELETE('/session'));
+  const initials = user.name.split(/\s+/).map((word) => [...word][0] ?? '').join('').slice(0, 2);
+  return (
+    <>
+      <AvatarButton id="account" size={32} initials={initials || '?'}
+        aria-label={t('shell.account', { name: user.name })} />
+      <MenuPopover triggerID="account" placement="bottom-end">
+        <div className="account" role="presentation">
+          <Text tagname="span" type="body-midsize-bold">{user.name}</Text>
+          <Text tagname="span" type="body-small-regular" className="muted">{user.email}</Text>
+          <Text tagname="span" type="body-small-regular" className="muted">
+            {t(`role.${user.role}`)}
+          </Text>
+          <Text tagname="span" type="body-small-regular" className="muted">
+            {t('shell.version', { version: hub.version })}
+          </Text>
+        </div>
+        <MenuItem label={t('shell.signOut')}
+          onClick={() => signOut.run(undefined, () => endSession(queries, false))}>
+          <Icon slot="leading-controls" name="sign-out-regular" />
+        </MenuItem>
+      </MenuPopover>
+    </>
+  );
+}
+
+function Navigation() {
+  const { t } = useTranslation();
+  const { organization, user } = useSession();
+  const engineer = user.role === 'release_engineer';
+  return (
+    <SideNavigation variant="fixed-expanded" footerText={organization.name}>
+      <MenuBar slot="scrollable-section" aria-label={t('shell.navigation')}>
+        <Text tagname="span" type="body-small-bold" className="nav-title">
+          {engineer ? t('shell.vendor') : t('shell.services')}
+        </Text>
+        {!engineer && (
+          <Text tagname="span" type="body-small-regular" className="nav-title sub">
+            {t('shell.contactCenter')}
+          </Text>
+        )}
+        {engineer
+          ? <Entry path="/releases" label={t('shell.releases')} icon="apps-regular" />
+          : <Entry path={clusterListPath} label={t('shell.cloudConnect')} icon="cloud-regular" />}
+      </MenuBar>
+    </SideNavigation>
+  );
+}
+
+function Entry({ path, label, icon }: { path: string; label: string; icon: IconName }) {
+  const navigate = useNavigate();
+  const { pathname } = useLocation();
+  return (
+    <NavMenuItem navId={path} iconName={icon} label={label} aria-label={label}
+      active={pathname.startsWith(path)} onClick={() => void navigate(path)} />
+  );
+}

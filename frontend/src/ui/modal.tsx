@@ -1,0 +1,75 @@
+// The dialogs: one frame for all, and the one that asks to type a name.
+import { type FormEvent, type ReactNode, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Explanation } from '../api/problem';
+import { Button, Dialog, Input } from '../mdc';
+import { Failure } from './parts';
+
+interface ModalProps {
+  title: string;
+  text?: string;
+  submit: string;
+  danger?: boolean;
+  busy?: boolean;
+  blocked?: boolean;
+  failure?: Explanation | null;
+  size?: 'small' | 'medium' | 'large';
+  onSubmit: () => void;
+  onClose: () => void;
+  children?: ReactNode;
+}
+
+/** A dialog with a form: Enter submits, Escape closes. It is rendered only while it is open. */
+export function Modal(props: ModalProps) {
+  const { t } = useTranslation();
+  const submit = () => {
+    if (!props.busy && !props.blocked) props.onSubmit();
+  };
+  const onSubmit = (event: FormEvent) => {
+    event.preventDefault();
+    submit();
+  };
+  return (
+    <Dialog visible size={props.size ?? 'medium'} headerText={props.title}
+      descriptionText={props.text} aria-label={props.title} closeButtonAriaLabel={t('close')}
+      onClose={() => props.onClose()}>
+      <form slot="dialog-body" className="stack" onSubmit={onSubmit} noValidate>
+        {props.children}
+        <Failure failure={props.failure ?? null} />
+      </form>
+      <Button slot="footer-button-secondary" variant="secondary" onClick={props.onClose}>
+        {t('cancel')}
+      </Button>
+      <Button slot="footer-button-primary" color={props.danger ? 'negative' : undefined}
+        disabled={props.busy || props.blocked} onClick={submit}>
+        {props.submit}
+      </Button>
+    </Dialog>
+  );
+}
+
+interface TypedNameProps {
+  title: string;
+  text: string;
+  name: string;
+  submit: string;
+  danger?: boolean;
+  busy: boolean;
+  failure: Explanation | null;
+  onSubmit: (typed: string) => void;
+  onClose: () => void;
+}
+
+/** A dialog that goes on only when the name was typed, letter for letter. */
+export function TypedNameModal(props: TypedNameProps) {
+  const { t } = useTranslation();
+  const [typed, setTyped] = useState('');
+  return (
+    <Modal title={props.title} text={props.text} submit={props.submit} danger={props.danger}
+      busy={props.busy} blocked={typed !== props.name} failure={props.failure}
+      onSubmit={() => props.onSubmit(typed)} onClose={props.onClose}>
+      <Input label={t('typed.label', { name: props.name })} value={typed} autocomplete="off"
+        onInput={(event) => setTyped(event.target.value)} />
+    </Modal>
+  );
+}
