@@ -55,7 +55,7 @@ type Config struct {
 // The bounds of what may be set.
 const (
 	minPoll     = 100 * time.Millisecond // for demonstrations; 30 s is the rule
-	maxPollFar  = 5 * time.Minute // the protocol promises it
+	maxPollFar  = 5 * time.Minute        // the protocol promises it
 	maxDeadline = 5 * time.Minute
 )
 
