@@ -9,6 +9,11 @@ func ReasonSentence(r Reason, subject, language string) string {
 	if !ok {
 		return string(r)
 	}
+	if r == ReasonRequirementUnmet {
+		if u, ok := ParseUnmet(subject); ok {
+			return u.Sentence(language)
+		}
+	}
 	s := t.en
 	if language == "ja" {
 		s = t.ja

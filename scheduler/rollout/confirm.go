@@ -1,0 +1,123 @@
+package rollout
+
+import (
+	"time"
+
+	"connecthub/models"
+)
+
+// ConfirmHolds is how long after its confirm a node may stop the first service, on the same boot;
+// later it confirms again (R20).
+const ConfirmHolds = 60 * time.Second
+
+// Confirm answers the one call that a node makes before it touches a service (R20). Verb upgrade
+// means: confirmed. It takes every guard of Decide again, with the peers as they are now, and
+// holds with the reason otherwise. Within ConfirmHolds, and on the same boot, a repeated confirm
+// repeats its answer and changes nothing; StopWithin says what is left. What bears another permit
+// or fence than the open one changes nothing (R21).
+func Confirm(s Snapshot, permit models.PermitID, fence models.Fence, boot string,
+	now time.Time) Decision {
+	v := view{s: &s, now: now, asking: s.member(s.Asking), permit: s.Permit, rollout: s.Rollout}
+	if v.asking == nil || !bears(&s, permit, fence) || boot == "" {
+		return v.hold(models.ReasonStalePermit, "", now)
+	}
+	if StopWithin(*s.Permit, boot, now) > 0 {
+		return v.decide(models.VerbUpgrade, models.ReasonUpgrade, v.permitVersion(), now)
+	}
+	v.settle()
+	if v.permit == nil {
+		return v.hold(withdrawal(v.effects), "", now)
+	}
+	if d, held := v.confirmHeld(); held {
+		return d
+	}
+	v.add(ConfirmPermit{Boot: boot})
+	return v.decide(models.VerbUpgrade, models.ReasonUpgrade, v.permitVersion(), now)
+}
+
+// StopWithin is how long the node may still wait with its first stop on this boot; zero: it must
+// confirm (again).
+func StopWithin(p models.Permit, boot string, now time.Time) time.Duration {
+	if p.State != models.PermitConfirmed || p.ConfirmedAt == nil || p.ConfirmedBoot != boot {
+		return 0
+	}
+	return max(0, min(ConfirmHolds, p.ConfirmedAt.Add(ConfirmHolds).Sub(now)))
+}
+
+// bears says whether a message is about the open permit, from its holder, with its fence (R21).
+func bears(s *Snapshot, permit models.PermitID, fence models.Fence) bool {
+	p := s.Permit
+	if p == nil {
+		return false
+	}
+	if !s.holds(r21) {
+		return true
+	}
+	return p.ID == permit && p.Fence() == fence && p.NodeID == s.Asking
+}
+
+// confirmHeld runs the guards of an offer for the permit that the node has.
+func (v *view) confirmHeld() (Decision, bool) {
+	if v.asking.Member != models.MemberActive {
+		reason, subject := membership(v.asking)
+		return v.hold(reason, subject, v.now), true
+	}
+	if v.permit.Kind == models.PermitLocal {
+		return v.localHeld()
+	}
+	r := v.s.release(v.permit.ReleaseID)
+	if r == nil || v.rollout == nil || v.rollout.ID != v.permit.RolloutID {
+		return v.hold(models.ReasonStalePermit, "", v.now), true
+	}
+	return v.held(r)
+}
+
+// withdrawal is why the permit was withdrawn by these effects.
+func withdrawal(effects []Effect) models.Reason {
+	for _, e := range effects {
+		if end, ok := e.(EndPermit); ok {
+			return end.Reason
+		}
+	}
+	return models.ReasonStalePermit
+}
+
+// Local decides whether the asking node may stop its services for work by hand now: under the same
+// index, the same fence and the same care for its peers as an upgrade, but in no window (R33).
+func Local(s Snapshot, now time.Time) Decision {
+	v := view{s: &s, now: now, asking: s.member(s.Asking), permit: s.Permit, rollout: s.Rollout}
+	v.settle()
+	a := v.asking
+	switch {
+	case a == nil || !s.Cluster.Living():
+		return v.hold(models.ReasonClusterNotRegistered, "", now)
+	case a.Member != models.MemberActive:
+		reason, subject := membership(a)
+		return v.hold(reason, subject, now)
+	case v.permit != nil && v.permit.NodeID == a.ID && v.permit.Kind == models.PermitLocal:
+		return v.decide(models.VerbUpgrade, models.ReasonUpgrade, "", now)
+	case v.permit != nil:
+		return v.hold(models.ReasonOtherNodeUpgrading, s.nameOf(v.permit.NodeID), now)
+	}
+	if d, held := v.localHeld(); held {
+		return d
+	}
+	v.add(OfferPermit{Node: a.ID, Kind: models.PermitLocal, Fence: nextFence(v.s)})
+	return v.decide(models.VerbUpgrade, models.ReasonUpgrade, "", now)
+}
+
+// localHeld is what holds work by hand: the peers, maintenance and a restored hub.
+func (v *view) localHeld() (Decision, bool) {
+	switch {
+	case v.awaits():
+		return v.hold(models.ReasonRestoredHub, "", v.now), true
+	case v.asking.InMaintenance(v.now) && v.s.holds(r22):
+		return v.hold(models.ReasonMaintenanceMode, "", *v.asking.MaintenanceUntil), true
+	}
+	for i := range v.s.Members {
+		if n := &v.s.Members[i]; missing(n) && !v.waived(n) {
+			return v.hold(models.ReasonMemberMissing, string(n.Name), v.now), true
+		}
+	}
+	return v.heldByPeers(nil)
+}
