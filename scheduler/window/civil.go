@@ -140,21 +140,3 @@ func dateOf(t time.Time) Date {
 	year, month, day := t.Date()
 	return Date{year, month, day}
 }
-
-// secondsPerDay is the length of a civil day on paper: what clocks on the wall count through.
-const secondsPerDay = 24 * 60 * 60
-
-// paperTime is a civil date and time written as seconds, as if the zone had no offset. It serves
-// to count civil days; it is no instant until a zone has made one of it.
-type paperTime int64
-
-func (d Date) midnight() paperTime {
-	return paperTime(time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC).Unix())
-}
-
-// weekday of the civil day that begins at this midnight; the first day of the count, 1 January
-// 1970, was a Thursday.
-func (midnight paperTime) weekday() time.Weekday {
-	day := int64(midnight) / secondsPerDay
-	return time.Weekday(((day+int64(time.Thursday))%7 + 7) % 7)
-}

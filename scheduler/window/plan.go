@@ -142,25 +142,29 @@ func (p Plan) schedule(kind Kind) (Rule, time.Time) {
 const MaxPutOff = 8 * 24 * time.Hour
 
 // PutsOffTooFar says whether the change of a plan, made now while an upgrade of the kind is
-// pending, must be refused (R13): it puts off the next chance, and to more than 8 days after
-// chance, the start of the window that the upgrade had before it when it became pending. Where
-// the cluster has meanwhile been given a whole chance under old, the 8 days count from its next
-// one. A change that puts off nothing is never refused.
+// pending, must be refused (R13): it puts off the next chance, and to more than 8 days after the
+// one counted from (see CountFrom). A change that puts off nothing is never refused.
 func PutsOffTooFar(old, changed Plan, kind Kind, now, chance time.Time) bool {
-	before, after := old.chance(kind, now), changed.chance(kind, now)
-	if !after.After(before) {
-		return false
-	}
-	_, since := old.schedule(kind)
+	after := changed.chance(kind, now)
+	return after.After(old.chance(kind, now)) &&
+		after.Sub(old.CountFrom(kind, now, chance)) > MaxPutOff
+}
+
+// CountFrom is the chance from which the 8 days count: the one given, which is the start of the
+// window that the upgrade had before it when it became pending; or, where the cluster has since
+// been given a whole chance under p, its next one. Whoever commits a change keeps the answer
+// beside the changed plan, for the next change.
+func (p Plan) CountFrom(kind Kind, now, chance time.Time) time.Time {
+	_, since := p.schedule(kind)
 	if since.Before(chance) {
 		since = chance
 	}
 	// A chance is whole when its window was there up to its start-by: a schedule that is changed
 	// in every first second of its windows gives none.
-	if given := old.first(kind, since); !StartBy(given).After(now) {
-		chance = before
+	if given := p.first(kind, since); StartBy(given).After(now) {
+		return chance
 	}
-	return after.Sub(chance) > MaxPutOff
+	return p.chance(kind, now)
 }
 
 // chance is when the next upgrade of the kind can start: in the window that is open, as long as it

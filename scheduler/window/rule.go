@@ -43,18 +43,21 @@ func NewRule(t TimeOfDay, d Days, z Zone, length time.Duration) (Rule, error) {
 
 // Next is the first window that starts at from or later.
 func (r Rule) Next(from time.Time) Window {
-	if r.Zone.z == nil || r.Days.Empty() {
+	if !r.hasWindows() {
 		return Window{}
 	}
-	_, offset := from.In(r.Zone.z.loc).Zone()
-	here := from.Unix() + int64(offset)
-	// It begins with the day before: a gap may have carried that day's start to a time after from.
-	for day := midnightOf(here) - secondsPerDay; ; day += secondsPerDay {
+	earliest := from.Unix()
+	if from.Nanosecond() > 0 {
+		earliest++
+	}
+	// No zone is so far from UTC that the start of an earlier day could be the answer.
+	day := midnightOf(earliest - widestOffset)
+	for clocks := r.Zone.z.clocksFrom(day); ; day += secondsPerDay {
 		if !r.Days.Has(day.weekday()) {
 			continue
 		}
-		if w, ok := r.on(day); ok && !w.Start.Before(from) {
-			return w
+		if start, ok := clocks.show(day, r.Time); ok && start >= earliest {
+			return r.window(start)
 		}
 	}
 }
@@ -85,69 +88,28 @@ func (r Rule) Upcoming(from time.Time, n int) []Window {
 
 // From lists the windows of the first n scheduled civil days that are d or later in the zone.
 func (r Rule) From(d Date, n int) []Window {
-	if r.Zone.z == nil || r.Days.Empty() {
+	if !r.hasWindows() {
 		return nil
 	}
 	var windows []Window
-	for day := d.midnight(); len(windows) < n; day += secondsPerDay {
+	day := d.midnight()
+	for clocks := r.Zone.z.clocksFrom(day); len(windows) < n; day += secondsPerDay {
 		if !r.Days.Has(day.weekday()) {
 			continue
 		}
-		if w, ok := r.on(day); ok {
-			windows = append(windows, w)
+		if start, ok := clocks.show(day, r.Time); ok {
+			windows = append(windows, r.window(start))
 		}
 	}
 	return windows
 }
 
-// on is the window of the civil day that begins at midnight, or false where the zone skipped the
-// whole of that day.
-func (r Rule) on(midnight paperTime) (Window, bool) {
-	clock := midnight + paperTime(r.Time.Hour*3600+r.Time.Minute*60)
-	start, ok := r.Zone.z.instant(clock, midnight)
-	if !ok {
-		return Window{}, false
-	}
-	return Window{Start: start, End: start.Add(r.Length)}, true
-}
+func (r Rule) hasWindows() bool { return r.Zone.z != nil && !r.Days.Empty() }
 
-func midnightOf(seconds int64) paperTime {
-	day := seconds / secondsPerDay
-	if seconds%secondsPerDay < 0 {
-		day--
-	}
-	return paperTime(day * secondsPerDay)
-}
-
-// widestOffset is more than any zone was ever away from UTC, in seconds: the instants that have a
-// given local time lie within it on either side.
-const widestOffset = 16 * 60 * 60
-
-// instant is when the clocks of the zone show clock for the first time. Where they jump over it,
-// it is when they would have shown it without the jump (RFC 5545 section 3.3.5); but where they
-// jump over the whole day that begins at midnight, there is none.
-//
-// It walks through the stretches of constant offset that may hold the answer. time.Date does not
-// serve: it promises neither of two answers in a gap and in an overlap.
-func (z *zone) instant(clock, midnight paperTime) (time.Time, bool) {
-	at := time.Unix(int64(clock)-widestOffset, 0).In(z.loc)
-	_, offset := at.Zone()
-	for {
-		_, end := at.ZoneBounds()
-		candidate := int64(clock) - int64(offset)
-		if end.IsZero() || candidate < end.Unix() {
-			return time.Unix(candidate, 0).UTC(), true
-		}
-		at = end
-		_, next := end.Zone()
-		jumpFrom := paperTime(end.Unix() + int64(offset))
-		jumpTo := paperTime(end.Unix() + int64(next))
-		if clock >= jumpFrom && clock < jumpTo {
-			wholeDay := jumpFrom <= midnight && midnight+secondsPerDay <= jumpTo
-			return time.Unix(candidate, 0).UTC(), !wholeDay
-		}
-		offset = next
-	}
+func (r Rule) window(start int64) Window {
+	w := Window{Start: time.Unix(start, 0).UTC()}
+	w.End = w.Start.Add(r.Length)
+	return w
 }
 
 // DefaultRule is the schedule, regular or emergency, that a cluster has from its registration on
