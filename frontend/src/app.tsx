@@ -6,7 +6,7 @@ import { BrowserRouter, Navigate, Route, Routes } from 'react-router';
 import { Live } from './api/live';
 import { isSignedOut } from './api/problem';
 import { ClusterList } from './clusters/cluster-list';
-import { ThemeProvider } from './mdc';
+import { IconProvider, ThemeProvider } from './mdc';
 import { ReturnPage } from './registration/return-page';
 import { endSession, SessionProvider, useSession, useSessionState } from './session';
 import { ConnectionBanner } from './shell/connection-banner';
@@ -43,13 +43,15 @@ export function App() {
     <QueryClientProvider client={queries}>
       <ThemeContext value={theme}>
         <ThemeProvider themeclass={themeClass[theme.theme]} className="root">
-          <Guard>
-            <BrowserRouter>
-              <Notices>
-                <Inside />
-              </Notices>
-            </BrowserRouter>
-          </Guard>
+          <IconProvider iconSet="momentum-icons" lengthUnit="rem" size={1}>
+            <Guard>
+              <BrowserRouter>
+                <Notices>
+                  <Inside />
+                </Notices>
+              </BrowserRouter>
+            </Guard>
+          </IconProvider>
         </ThemeProvider>
       </ThemeContext>
     </QueryClientProvider>

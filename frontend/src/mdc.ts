@@ -17,7 +17,6 @@ export { default as MenuPopover } from '@momentum-design/components/react/menupo
 export { default as NavMenuItem } from '@momentum-design/components/react/navmenuitem/index.js';
 export { default as Option } from '@momentum-design/components/react/option/index.js';
 export { default as Password } from '@momentum-design/components/react/password/index.js';
-export { default as ProgressBar } from '@momentum-design/components/react/progressbar/index.js';
 export { default as Radio } from '@momentum-design/components/react/radio/index.js';
 export { default as RadioGroup } from '@momentum-design/components/react/radiogroup/index.js';
 export { default as SearchField } from '@momentum-design/components/react/searchfield/index.js';

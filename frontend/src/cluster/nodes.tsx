@@ -1,9 +1,9 @@
 import { useTranslation } from 'react-i18next';
 import type { Schemas } from '../api/client';
-import { type ChipColor, ProgressBar, StaticChip } from '../mdc';
+import { type ChipColor, StaticChip } from '../mdc';
 import { useHubNow, useMayChange } from '../session';
 import { instantInZone, relative } from '../text/time';
-import { Muted, Section, useLanguage, When } from '../ui/parts';
+import { Bar, Muted, Section, useLanguage, When } from '../ui/parts';
 import { NodeActions } from './node-actions';
 
 type Node = Schemas['Node'];
@@ -113,7 +113,7 @@ function Activity({ node }: { node: Node }) {
   return (
     <div className="cell" aria-live="polite">
       <span>{text}</span>
-      {known && <ProgressBar variant="inline" aria-label={text} value={String(node.step_percent)} />}
+      {known && <Bar label={text} percent={node.step_percent ?? 0} />}
     </div>
   );
 }

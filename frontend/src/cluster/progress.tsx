@@ -1,8 +1,8 @@
 import { useTranslation } from 'react-i18next';
 import type { Schemas } from '../api/client';
 import { percent } from '../clusters/cluster-card';
-import { type ChipColor, ProgressBar, StaticChip, Text } from '../mdc';
-import { Muted, Section } from '../ui/parts';
+import { type ChipColor, StaticChip, Text } from '../mdc';
+import { Bar, Muted, Section } from '../ui/parts';
 
 type State = Schemas['Rollout']['state'];
 
@@ -35,8 +35,9 @@ export function Progress({ cluster }: { cluster: Schemas['Cluster'] }) {
         )}
       </div>
       <div data-rollout={rollout.state} data-done={rollout.done} data-total={rollout.total}>
-        <ProgressBar aria-label={progress} value={String(percent(rollout))}
-          error={rollout.state.startsWith('halted')} helpText={progress} />
+        <Bar label={progress} percent={percent(rollout)}
+          wrong={rollout.state.startsWith('halted')} />
+        <Muted>{progress}</Muted>
       </div>
       {rollout.permit && (
         <div aria-live="polite">

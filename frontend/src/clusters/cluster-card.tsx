@@ -1,9 +1,9 @@
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { Schemas } from '../api/client';
-import { Icon, ProgressBar, StaticChip } from '../mdc';
+import { Icon, StaticChip } from '../mdc';
 import { clusterPath } from '../shell/paths';
-import { ClusterChip, Fact, Facts, H3, Muted, When } from '../ui/parts';
+import { Bar, ClusterChip, Fact, Facts, H3, Muted, When } from '../ui/parts';
 
 /** A registered cluster on the list: its state, what it runs, and when it is upgraded next. */
 export function ClusterCard({ cluster }: { cluster: Schemas['ClusterSummary'] }) {
@@ -28,8 +28,7 @@ export function ClusterCard({ cluster }: { cluster: Schemas['ClusterSummary'] })
         )}
       </div>
       {progress && state === 'upgrading' && (
-        <ProgressBar variant="inline" aria-label={t('card.upgrading', progress)}
-          value={String(percent(progress))} />
+        <Bar label={t('card.upgrading', progress)} percent={percent(progress)} />
       )}
       <Facts>
         <Fact label={t('card.version', { count: cluster.versions.length || 1 })}>

@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { useExplain } from '../api/action';
 import { api, type Schemas } from '../api/client';
 import { usePollInterval } from '../api/live';
-import { Button, Icon, SearchField, Text } from '../mdc';
+import { Button, Icon, SearchField } from '../mdc';
 import { useMayChange } from '../session';
 import { Trail } from '../shell/trail';
 import { Failure, H1, H2, Loading, Muted, useTitle } from '../ui/parts';
@@ -100,12 +100,11 @@ function Clusters({ items, search, onSearch }: {
   return (
     <section className="group" aria-label={t('list.clusters')}>
       <div className="search">
-        <SearchField label={t('list.search')} helpText={t('list.searchHelp')} value={search}
-          clearAriaLabel={t('list.clear')} maxlength={128}
-          onInput={(event) => onSearch(event.target.value)} onClear={() => onSearch('')} />
-        <Text tagname="span" type="body-midsize-regular" role="status">
-          {t('list.count', { count: items.length })}
-        </Text>
+        <SearchField label={t('list.search')} value={search} maxlength={128}
+          clearAriaLabel={t('list.clear')} onInput={(event) => onSearch(event.target.value)}
+          onClear={() => onSearch('')} />
+        <Muted>{t('list.searchHelp')}</Muted>
+        <p className="count" role="status">{t('list.count', { count: items.length })}</p>
       </div>
       {items.length === 0 && <Muted>{t('list.nothing', { search: search.trim() })}</Muted>}
       <ul className="cards">

@@ -21,7 +21,7 @@ export function useTitle(title: string): void {
 }
 
 export function H1({ children }: { children: ReactNode }) {
-  return <Text tagname="h1" type="heading-xlarge-bold">{children}</Text>;
+  return <Text tagname="h1" type="heading-large-bold">{children}</Text>;
 }
 
 export function H2({ children, id }: { children: ReactNode; id?: string }) {
@@ -108,4 +108,16 @@ export function ClusterChip({ state, progress }: {
   const label = progress && state === 'upgrading' ? t('card.upgrading', progress)
     : t(`state.${state}`);
   return <StaticChip color={clusterColors[state]} label={label} data-state={state} />;
+}
+
+/**
+ * How far something is, of 100. The browser's own element: Momentum's sets a style attribute, which
+ * the Content-Security-Policy refuses.
+ */
+export function Bar({ label, percent, wrong }: {
+  label: string; percent: number; wrong?: boolean }) {
+  return (
+    <progress className={wrong ? 'bar wrong-bar' : 'bar'} aria-label={label} max={100}
+      value={percent} />
+  );
 }
