@@ -103,7 +103,7 @@ type tally struct {
 func (y *tally) add(other tally) {
 	y.days += other.days
 	y.mismatches += other.mismatches
-	y.words = append(y.words, other.words...)
+	y.words = append(y.words, other.words[:min(len(other.words), 20-min(20, len(y.words)))]...)
 }
 
 func (y *tally) miss(format string, args ...any) {
@@ -167,15 +167,16 @@ func compareDaily(y *tally, s subject, r window.Rule, from window.Date, starts [
 	}
 }
 
-// compareWeekly expects the window of a scheduled day, and no other within six days before it.
+// compareWeekly expects the window of a scheduled day, and no other within five days before it: six days
+// lie between two windows of a week in which a civil day was skipped.
 func compareWeekly(y *tally, s subject, r window.Rule, d window.Date, want time.Time) {
 	r.Days = window.On(time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC).Weekday())
 	if got := s.from(r, d, 1); len(got) != 1 || !got[0].Start.Equal(want) {
 		y.miss("%v %v weekly on %v: starts %v, want %v", r.Zone, r.Time, d, got, want)
 	}
-	sixDays := want.Add(-6 * 24 * time.Hour)
-	if got := s.next(r, sixDays); !got.Start.Equal(want) {
-		y.miss("%v %v weekly: after %v comes %v, want %v", r.Zone, r.Time, sixDays, got.Start, want)
+	fiveDays := want.Add(-5 * 24 * time.Hour)
+	if got := s.next(r, fiveDays); !got.Start.Equal(want) {
+		y.miss("%v %v weekly: after %v comes %v, want %v", r.Zone, r.Time, fiveDays, got.Start, want)
 	}
 }
 
@@ -283,7 +284,7 @@ func TestR10EveryScheduledCivilDayHasExactlyOneWindowInEveryZone(t *testing.T) {
 	}
 	close(queue)
 	wait.Wait()
-	for _, words := range total.words[:min(20, len(total.words))] {
+	for _, words := range total.words {
 		t.Error(words)
 	}
 	if total.mismatches > 0 || total.days < 3*len(names) {
