@@ -31,7 +31,7 @@ async function reach(request: Request): Promise<Response> {
   }
   connection.reached();
   if (!readable && answer.status !== 204) {
-    const trackingId = answer.headers.get('X-Tracking-Id') ?? undefined;
+    const trackingId = answer.headers.get('Tracking-ID') ?? undefined;
     throw new Unreadable(answer.status, trackingId);
   }
   return answer;
