@@ -45,6 +45,7 @@ export function beginSession(queries: QueryClient, session: Schemas['Session'], 
 
 /** Shows the sign-in page; `ended` says that it was not the person's own wish. */
 export function endSession(queries: QueryClient, ended: boolean) {
+  if (queries.getQueryData<SessionState>(key)?.kind === 'out') return;
   const state: SessionState = { kind: 'out', ended };
   queries.setQueryData(key, state);
 }

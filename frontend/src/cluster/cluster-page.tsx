@@ -7,7 +7,7 @@ import { isMissing } from '../api/problem';
 import { useMayChange } from '../session';
 import { NotFound } from '../shell/not-found';
 import { Trail } from '../shell/trail';
-import { ClusterChip, Failure, H1, Loading, Muted, useTitle, When } from '../ui/parts';
+import { ClusterChip, Failure, H1, Host, Loading, Muted, useTitle, When } from '../ui/parts';
 import { Deregister } from './deregister';
 import { Halted } from './halted';
 import { History } from './history';
@@ -50,8 +50,8 @@ function Page({ cluster }: { cluster: Schemas['Cluster'] }) {
             <H1>{cluster.display_name}</H1>
             <ClusterChip state={cluster.state} progress={progress} />
           </div>
-          <Muted className="breakable">
-            {cluster.fqdn} · <Registered at={cluster.registered_at} zone={zone} />
+          <Muted>
+            <Host name={cluster.fqdn} /> · <Registered at={cluster.registered_at} zone={zone} />
           </Muted>
         </div>
       </div>

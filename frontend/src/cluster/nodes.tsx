@@ -3,7 +3,7 @@ import type { Schemas } from '../api/client';
 import { type ChipColor, StaticChip } from '../mdc';
 import { useHubNow, useMayChange } from '../session';
 import { instantInZone, relative } from '../text/time';
-import { Bar, Muted, Section, useLanguage, When } from '../ui/parts';
+import { Bar, Host, Muted, Section, useLanguage, When } from '../ui/parts';
 import { NodeActions } from './node-actions';
 
 type Node = Schemas['Node'];
@@ -58,7 +58,7 @@ function Row({ node, cluster, mayChange }: {
   return (
     <tr role="row" data-node={node.name} data-step={node.step} data-version={node.version}>
       <td role="cell" className="node-name" data-label={t('nodes.name')}>
-        <strong className="breakable">{node.name}</strong>
+        <strong><Host name={node.name} /></strong>
         <span className="muted">{t(`nodes.${node.role}`)}</span>
       </td>
       <td role="cell" data-label={t('nodes.state')}><State node={node} zone={zone} /></td>

@@ -97,6 +97,7 @@ export function ZoneField({ draft, edit, say, readonly, zones }: FieldsProps & {
   return (
     <div className="zone">
       <Combobox key={offered.length} ref={matchAnywhere} label={t('schedule.zone')}
+        dataAriaLabel={t('schedule.zone')}
         value={draft.zone} disabled={readonly} noResultText={t('schedule.zoneNone')}
         invalidCustomValueText={t('schedule.zoneWrong')}
         {...help(say('zone'), t('schedule.zoneHelp'))}

@@ -3,7 +3,7 @@ import { Link } from 'react-router';
 import type { Schemas } from '../api/client';
 import { Icon, StaticChip } from '../mdc';
 import { clusterPath } from '../shell/paths';
-import { Bar, ClusterChip, Fact, Facts, H3, Muted, When } from '../ui/parts';
+import { Bar, ClusterChip, Fact, Facts, H3, Host, Muted, When } from '../ui/parts';
 
 /** A registered cluster on the list: its state, what it runs, and when it is upgraded next. */
 export function ClusterCard({ cluster }: { cluster: Schemas['ClusterSummary'] }) {
@@ -15,7 +15,7 @@ export function ClusterCard({ cluster }: { cluster: Schemas['ClusterSummary'] })
         <Icon name="server-regular" size={1.5} />
         <div>
           <H3>{cluster.display_name}</H3>
-          <Muted className="breakable">{cluster.fqdn}</Muted>
+          <Muted><Host name={cluster.fqdn} /></Muted>
         </div>
       </div>
       <div className="chips">

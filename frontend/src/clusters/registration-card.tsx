@@ -4,7 +4,7 @@ import { client, type Schemas } from '../api/client';
 import { countdown, left } from '../api/hubclock';
 import { Button, type ChipColor, Icon, StaticChip, Text } from '../mdc';
 import { useHubNow, useMayChange } from '../session';
-import { Fact, Facts, Failure, H3, Muted } from '../ui/parts';
+import { Fact, Facts, Failure, H3, Host, Muted } from '../ui/parts';
 import type { Prefill } from './add-dialog';
 
 type Registration = Schemas['Registration'];
@@ -48,7 +48,7 @@ export function RegistrationCard({ registration, onAgain }: Props) {
         <Icon name="cloud-upload-regular" size={1.5} />
         <div>
           <H3>{registration.display_name}</H3>
-          <Muted className="breakable">{registration.fqdn}</Muted>
+          <Muted><Host name={registration.fqdn} /></Muted>
         </div>
       </div>
       <div className="chips">

@@ -291,7 +291,7 @@ const en = {
     label: 'Type “{{name}}” to confirm',
   },
   schedule: {
-    title: 'Upgrade schedule',
+    title: 'Automatic upgrades',
     lead: 'Choose when the nodes of this cluster may be upgraded. Off-hours are recommended. Upgrades cannot be switched off.',
     regularTitle: 'Upgrade schedule',
     regularText: 'New releases install automatically at this time.',

@@ -39,8 +39,8 @@ export function SignIn({ ended }: { ended: boolean }) {
       </div>
       <main className="sign-in-card">
         <div className="brand">
-          <Icon name="cloud-filled" size={2} />
-          <Text tagname="span" type="heading-large-bold">{t('product')}</Text>
+          <Icon name="cloud-filled" size={1.75} />
+          <Text tagname="span" type="heading-small-bold">{t('product')}</Text>
         </div>
         <H1>{t('signIn.title')}</H1>
         <Muted>{ended ? t('signIn.ended') : t('signIn.lead')}</Muted>

@@ -1,5 +1,5 @@
 // Small pieces that every screen is made of.
-import { type ReactNode, useEffect } from 'react';
+import { Fragment, type ReactNode, useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Schemas } from '../api/client';
 import type { Explanation } from '../api/problem';
@@ -37,6 +37,21 @@ export function Muted({ children, className }: { children: ReactNode; className?
     <Text tagname="p" type="body-midsize-regular" className={`muted ${className ?? ''}`}>
       {children}
     </Text>
+  );
+}
+
+/** A host's name, which breaks only between its labels where it is too long. */
+export function Host({ name }: { name: string }) {
+  const labels = name.split('.');
+  return (
+    <span className="host">
+      {labels.map((label, index) => (
+        <Fragment key={index}>
+          <span>{label}{index < labels.length - 1 && '.'}</span>
+          <wbr />
+        </Fragment>
+      ))}
+    </span>
   );
 }
 

@@ -1,0 +1,193 @@
+// The console as a person uses it, and what must be true of every screen.
+import AxeBuilder from '@axe-core/playwright';
+import { type Browser, expect, type Locator, type Page } from '@playwright/test';
+import path from 'node:path';
+import en from '../src/i18n/en.ts';
+import ja from '../src/i18n/ja.ts';
+import { hub, pictures, publisher } from './settings.ts';
+
+export type Language = 'en' | 'ja';
+export const words = { en, ja };
+
+/** The same sentence with its values put in. */
+export function say(sentence: string, values: Record<string, string | number>): string {
+  return sentence.replace(/\{\{(\w+)\}\}/g, (_, name: string) => String(values[name]));
+}
+
+/** A browser window of one person, who reads one language. */
+export class Console {
+  readonly w: typeof en;
+  private readonly complaints: string[] = [];
+
+  private constructor(readonly page: Page, readonly language: Language) {
+    this.w = words[language];
+  }
+
+  static async open(browser: Browser, language: Language,
+    options: { scheme?: 'light' | 'dark'; width?: number } = {}): Promise<Console> {
+    const context = await browser.newContext({
+      locale: language === 'ja' ? 'ja-JP' : 'en-US',
+      colorScheme: options.scheme ?? 'light',
+      viewport: { width: options.width ?? 1360, height: 900 },
+      reducedMotion: 'reduce',
+      ignoreHTTPSErrors: true,
+      baseURL: hub.url,
+    });
+    const page = await context.newPage();
+    const opened = new Console(page, language);
+    await opened.listen();
+    return opened;
+  }
+
+  /** Collects what a person would not see but must not happen. */
+  private async listen() {
+    await this.page.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (event) => {
+        console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`);
+      });
+    });
+    this.page.on('pageerror', (error) => this.complaints.push(`thrown: ${error.message}`));
+    this.page.on('console', (message) => {
+      if (message.type() !== 'error') return;
+      const { url } = message.location();
+      const ours = url === '' || url.startsWith(hub.url);
+      // asking who is signed in before anybody is: the browser logs the 401 by itself
+      const asked = url.endsWith('/api/admin/v1/session') && message.text().includes('401');
+      if (ours && !asked) this.complaints.push(message.text());
+    });
+  }
+
+  /** Takes the complaints of a refusal that a test provoked out of the list. */
+  forgive(pattern: RegExp) {
+    const kept = this.complaints.filter((complaint) => !pattern.test(complaint));
+    this.complaints.splice(0, this.complaints.length, ...kept);
+  }
+
+  async close() {
+    const { complaints } = this;
+    await this.page.context().close();
+    expect(complaints, 'errors in the console, violations of the policy').toEqual([]);
+  }
+
+  async signIn() {
+    const { page, w } = this;
+    await page.goto('/');
+    await this.button(w.signIn.submit).waitFor();
+    await this.field(w.signIn.email).fill(hub.email);
+    await this.field(w.signIn.password).fill(hub.password);
+    await this.button(w.signIn.submit).click();
+    await this.heading(w.list.title).waitFor();
+  }
+
+  button(name: string, within: Page | Locator = this.page): Locator {
+    return within.getByRole('button', { name, exact: true });
+  }
+
+  heading(name: string): Locator {
+    return this.page.getByRole('heading', { name, exact: true });
+  }
+
+  /** A text field; its label may end with the mark of a required one. */
+  field(label: string, within: Page | Locator = this.page): Locator {
+    return within.getByLabel(label).locator('visible=true').and(within.locator('input')).first();
+  }
+
+  section(name: string): Locator {
+    return this.page.getByRole('region', { name, exact: true });
+  }
+
+  dialog(): Locator {
+    return this.page.locator('mdc-dialog');
+  }
+
+  card(name: string): Locator {
+    return this.page.getByRole('article', { name, exact: true });
+  }
+
+  node(name: string): Locator {
+    return this.page.locator(`[data-node="${name}"]`);
+  }
+
+  /** The instant that is shown as the next upgrade, from the element that shows it. */
+  async next(kind: 'regular' | 'emergency'): Promise<number> {
+    const at = await this.page.locator(`[data-next="${kind}"] time`).getAttribute('datetime');
+    return Date.parse(at ?? '');
+  }
+
+  /** No finding of axe, and nothing that sticks out sideways. */
+  async check(screen: string) {
+    const { violations } = await new AxeBuilder({ page: this.page }).analyze();
+    const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' ')}`);
+    expect(found, `axe on ${screen}`).toEqual([]);
+    const sideways = await this.page.evaluate(() =>
+      document.documentElement.scrollWidth > document.documentElement.clientWidth);
+    expect(sideways, `${screen} scrolls sideways`).toBe(false);
+  }
+
+  /** A picture for the documentation, of the window or of all that can be scrolled to. */
+  async picture(name: string, all = false) {
+    if (pictures === '') return;
+    const { page } = this;
+    const size = page.viewportSize()!;
+    if (all) {
+      const height = await page.evaluate(() =>
+        (document.querySelector('main')?.scrollHeight ?? 800) + 80);
+      await page.setViewportSize({ width: size.width, height: Math.min(height, 2600) });
+    }
+    await page.waitForTimeout(300);
+    await page.screenshot({ path: path.join(pictures, `${name}.png`) });
+    await page.setViewportSize(size);
+  }
+
+  /** Fills the dialog and goes to the publisher's page. */
+  async beginRegistration(name: string, fqdn: string) {
+    const { w } = this;
+    const dialog = this.dialog();
+    await this.field(w.add.name, dialog).fill(name);
+    await this.field(w.add.fqdn, dialog).fill(fqdn);
+    await this.button(w.add.submit, dialog).click();
+    await this.page.locator('input[name=username]').waitFor();
+  }
+
+  /** Signs in on the publisher's page and allows or denies access there. */
+  async answerOnPublisher(answer: 'allow' | 'deny') {
+    const { page } = this;
+    await page.locator('input[name=username]').fill(publisher.username);
+    await page.locator('input[name=password]').fill(publisher.password);
+    await page.locator('button[type=submit]').first().click();
+    await page.locator('input[name=allow]').waitFor();
+    if (answer === 'allow') {
+      await page.locator('input[name=allow]').check();
+      await page.getByRole('button', { name: /^(Continue|続行)$/ }).click();
+    } else {
+      await page.getByRole('button', { name: /^(Deny|拒否)$/ }).click();
+    }
+  }
+
+  /** Saves the schedule that was typed, through the comparison of old and new. */
+  async saveSchedule() {
+    const { w } = this;
+    await this.button(w.schedule.save).click();
+    await this.button(w.confirm, this.dialog()).click();
+    await this.dialog().waitFor({ state: 'detached' });
+  }
+
+  async chooseZone(zone: string) {
+    const { page, w } = this;
+    const box = page.getByRole('combobox', { name: w.schedule.zone });
+    await box.fill(zone);
+    await page.getByRole('option', { name: zone, exact: true }).click();
+  }
+}
+
+/** HH:MM on the clocks of a zone at an instant. */
+export function clock(at: number, zone: string): string {
+  return new Intl.DateTimeFormat('en-GB', {
+    timeZone: zone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23',
+  }).format(at);
+}
+
+/** The next whole minute that is at least as far away as asked. */
+export function minuteAfter(now: number, atLeast: number): number {
+  return Math.ceil((now + atLeast) / 60_000) * 60_000;
+}
