@@ -36,7 +36,7 @@ var packageMap = map[string]string{
 	"hub/audit":    "models models/store",
 	"hub/keys":     "models models/wire github.com/golang-jwt/jwt/v5",
 	"hub/fleet":    "models models/manifest models/store models/wire scheduler/window scheduler/rollout hub/audit hub/depot hub/keys github.com/golang-jwt/jwt/v5 github.com/google/uuid",
-	"hub/identity": "models models/store hub/audit golang.org/x/crypto/argon2 golang.org/x/time/rate github.com/google/uuid",
+	"hub/identity": "models models/store scheduler/window golang.org/x/crypto/argon2",
 	"hub/depot":    "models models/manifest models/store hub/audit github.com/klauspost/compress/…",
 
 	"handlers":                 "models models/wire github.com/labstack/echo/… github.com/google/uuid github.com/prometheus/… golang.org/x/time/rate",

@@ -41,11 +41,11 @@ type hasher struct {
 	decoy string
 }
 
-func newHasher() (*hasher, error) {
+func newHasher() *hasher {
 	h := &hasher{cost: argon{memory: 19 << 10, passes: 2, threads: 1},
 		slots: make(chan struct{}, parallelHashes)}
 	h.decoy = h.seal(make([]byte, 32), make([]byte, 16))
-	return h, nil
+	return h
 }
 
 // hash refuses a password that is too short or too long, and gives its PHC string.

@@ -1,0 +1,92 @@
+package adminapi
+
+import (
+	"strings"
+
+	"connecthub/handlers/adminapi/gen"
+	"connecthub/hub/fleet"
+	"connecthub/models"
+)
+
+// words is one sentence in both languages.
+type words struct{ en, ja string }
+
+func historyOf(h fleet.HistoryView, language string) gen.HistoryItem {
+	return gen.HistoryItem{
+		At: h.At.UTC(), Kind: gen.HistoryItemKind(h.Kind), NodeName: some(h.NodeName),
+		Actor: some(h.Actor), Sentence: historySentence(h, language),
+	}
+}
+
+func historySentence(h fleet.HistoryView, language string) string {
+	texts := changeTexts()
+	switch h.Kind {
+	case "decision":
+		return models.ReasonSentence(models.Reason(h.Action), h.Subject, language)
+	case "permit":
+		texts = permitTexts()
+	}
+	w, ok := texts[h.Action]
+	if !ok {
+		// A newer word than this table: better than nothing in either language.
+		w = words{strings.ReplaceAll(h.Action, "_", " "), strings.ReplaceAll(h.Action, "_", " ")}
+	}
+	text := w.en
+	if language == "ja" {
+		text = w.ja
+	}
+	return strings.NewReplacer("{subject}", h.Subject, "{node}", string(h.NodeName)).Replace(text)
+}
+
+// permitTexts says what became of a permit, by its state or outcome.
+func permitTexts() map[string]words {
+	return map[string]words{
+		"offered":     {"{node} may upgrade to {subject}.", "{node} に {subject} へのアップグレードを許可しました。"},
+		"confirmed":   {"{node} began to upgrade to {subject}.", "{node} が {subject} へのアップグレードを開始しました。"},
+		"succeeded":   {"{node} runs {subject}.", "{node} が {subject} で稼働しました。"},
+		"failed":      {"{node} could not upgrade to {subject}.", "{node} は {subject} へアップグレードできませんでした。"},
+		"rolled_back": {"{node} rolled back from {subject}.", "{node} が {subject} からロールバックしました。"},
+		"withdrawn":   {"The permit of {node} for {subject} was withdrawn.", "{node} の {subject} への許可を取り下げました。"},
+		"abandoned":   {"{node} gave its permit for {subject} back.", "{node} が {subject} への許可を返上しました。"},
+		"overridden":  {"An administrator ended the permit of {node} for {subject}.", "管理者が {node} の {subject} への許可を強制終了しました。"},
+	}
+}
+
+// changeTexts says what somebody changed, by the action of the audit record.
+func changeTexts() map[string]words {
+	return map[string]words{
+		"registration_begun":      {"Registration of {subject} began.", "{subject} の登録を開始しました。"},
+		"registration_cancelled":  {"Registration of {subject} was cancelled.", "{subject} の登録を取り消しました。"},
+		"registration_claimed":    {"The publisher allowed access for {subject}.", "パブリッシャが {subject} のアクセスを許可しました。"},
+		"registration_denied":     {"The publisher denied access for {subject}.", "パブリッシャが {subject} のアクセスを拒否しました。"},
+		"registration_expired":    {"Registration of {subject} expired.", "{subject} の登録は期限切れになりました。"},
+		"cluster_registered":      {"The cluster was registered.", "クラスタを登録しました。"},
+		"cluster_deregistered":    {"The cluster was deregistered.", "クラスタの登録を解除しました。"},
+		"schedules_saved":         {"The schedules were changed.", "スケジュールを変更しました。"},
+		"upgrade_postponed":       {"The next upgrade was postponed.", "次回のアップグレードを延期しました。"},
+		"postponement_undone":     {"The postponement was taken back.", "延期を取り消しました。"},
+		"upgrade_now":             {"An extra upgrade window was opened.", "臨時のアップグレード時間帯を開始しました。"},
+		"rollout_retried":         {"The halted rollout was set to try again.", "停止したロールアウトを再試行するようにしました。"},
+		"permit_overridden":       {"The permit of {subject} was ended by hand.", "{subject} の許可を手動で終了しました。"},
+		"maintenance_entered":     {"{subject} entered maintenance mode.", "{subject} をメンテナンスモードにしました。"},
+		"maintenance_left":        {"{subject} left maintenance mode.", "{subject} のメンテナンスモードを解除しました。"},
+		"node_joined":             {"{subject} joined the cluster.", "{subject} がクラスタに参加しました。"},
+		"node_admitted":           {"{subject} was admitted.", "{subject} の参加を承認しました。"},
+		"node_removed":            {"{subject} was removed.", "{subject} を削除しました。"},
+		"node_replaced":           {"{subject} was replaced.", "{subject} を交換しました。"},
+		"version_adopted":         {"The version of {subject} was adopted.", "{subject} のバージョンを引き継ぎました。"},
+		"upgrade_despite":         {"The next permit may pass although {subject} does not serve.", "{subject} が応答していなくても、次の許可を 1 回だけ認めました。"},
+		"member_changed":          {"The membership of {subject} changed.", "{subject} のメンバー状態が変わりました。"},
+		"rollout_opened":          {"The rollout of {subject} began.", "{subject} のロールアウトを開始しました。"},
+		"rollout_changed":         {"The state of the rollout of {subject} changed.", "{subject} のロールアウトの状態が変わりました。"},
+		"permit_offered":          {"{subject} was offered a permit.", "{subject} に許可を提示しました。"},
+		"permit_confirmed":        {"The permit of {subject} was confirmed.", "{subject} の許可を確認しました。"},
+		"permit_ended":            {"The permit of {subject} ended.", "{subject} の許可が終了しました。"},
+		"permit_adopted":          {"A permit of {subject} was taken over after a restore.", "復元後、{subject} の許可を引き継ぎました。"},
+		"decision_changed":        {"The decision for {subject} changed.", "{subject} の判定が変わりました。"},
+		"health_changed":          {"The health of {subject} changed.", "{subject} の稼働状態が変わりました。"},
+		"version_changed":         {"The version of {subject} changed.", "{subject} のバージョンが変わりました。"},
+		"step_changed":            {"{subject} went on to its next step.", "{subject} が次の段階に進みました。"},
+		"restore_wait_ended":      {"Every member has polled since the hub was restored.", "ハブの復元後、すべてのメンバーから応答がありました。"},
+	}
+}
