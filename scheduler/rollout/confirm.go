@@ -17,7 +17,7 @@ const ConfirmHolds = 60 * time.Second
 // or fence than the open one changes nothing (R21).
 func Confirm(s Snapshot, permit models.PermitID, fence models.Fence, boot string,
 	now time.Time) Decision {
-	v := view{s: &s, now: now, asking: s.member(s.Asking), permit: s.Permit, rollout: s.Rollout}
+	v := newView(&s, now)
 	if v.asking == nil || !bears(&s, permit, fence) || boot == "" {
 		return v.hold(models.ReasonStalePermit, "", now)
 	}
@@ -69,6 +69,13 @@ func (v *view) confirmHeld() (Decision, bool) {
 	if r == nil || v.rollout == nil || v.rollout.ID != v.permit.RolloutID {
 		return v.hold(models.ReasonStalePermit, "", v.now), true
 	}
+	if v.asking.Version == r.Version {
+		return v.hold(models.ReasonUpToDate, "", v.now), true
+	}
+	if v.now.After(v.permit.StartBy) && v.s.holds(r18) {
+		next := v.s.Plan.NextOpen(windowKind(r.Kind), v.now).Start
+		return v.hold(models.ReasonStartByPassed, string(r.Version), next), true
+	}
 	return v.held(r)
 }
 
@@ -85,7 +92,7 @@ func withdrawal(effects []Effect) models.Reason {
 // Local decides whether the asking node may stop its services for work by hand now: under the same
 // index, the same fence and the same care for its peers as an upgrade, but in no window (R33).
 func Local(s Snapshot, now time.Time) Decision {
-	v := view{s: &s, now: now, asking: s.member(s.Asking), permit: s.Permit, rollout: s.Rollout}
+	v := newView(&s, now)
 	v.settle()
 	a := v.asking
 	switch {

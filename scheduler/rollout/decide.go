@@ -14,7 +14,7 @@ const MaxSkew = 5 * time.Minute
 // Decide answers the asking node's poll: may it upgrade now, and if not, why (R14 to R24). It is
 // the true answer, for the admins; what the node may see of it is Public.
 func Decide(s Snapshot, now time.Time) Decision {
-	v := view{s: &s, now: now, asking: s.member(s.Asking), permit: s.Permit, rollout: s.Rollout}
+	v := newView(&s, now)
 	v.settle()
 	return v.choose()
 }
@@ -137,8 +137,12 @@ func (v *view) heldByRollout(r *models.Release) (Decision, bool) {
 // heldByVersions: not every member can come to the release, so that not even the first starts: a
 // cluster is not left half-way by what was known before (R23, R28, R32).
 func (v *view) heldByVersions(r *models.Release) (Decision, bool) {
-	if v.asking.Denies(r.Version) {
-		return v.hold(models.ReasonDeniedVersion, string(r.Version), v.soon(r.Kind)), true
+	for i := range v.s.Members {
+		n := &v.s.Members[i]
+		if n.Member == models.MemberActive && n.Version != r.Version && n.Denies(r.Version) {
+			subject := v.versionOf(n, r.Version)
+			return v.hold(models.ReasonDeniedVersion, subject, v.soon(r.Kind)), true
+		}
 	}
 	if v.s.holds(r23) {
 		if n := v.passed(r.Version); n != nil {
@@ -164,10 +168,7 @@ func (v *view) heldByRequirement(r *models.Release) (Decision, bool) {
 			continue
 		}
 		if !v.described(n) {
-			subject := string(n.Version)
-			if n.ID != v.asking.ID {
-				subject += " (" + string(n.Name) + ")"
-			}
+			subject := v.versionOf(n, n.Version)
 			return v.hold(models.ReasonUnmanagedVersion, subject, v.soon(r.Kind)), true
 		}
 		if u, ok := unmet(n, &r.Requirements); ok {
@@ -175,6 +176,14 @@ func (v *view) heldByRequirement(r *models.Release) (Decision, bool) {
 		}
 	}
 	return Decision{}, false
+}
+
+// versionOf names a version, and the member if it is not the asking one.
+func (v *view) versionOf(n *models.Node, version models.Version) string {
+	if n == v.asking {
+		return string(version)
+	}
+	return string(version) + " (" + string(n.Name) + ")"
 }
 
 // heldByNode: the node's own clock (R35) or maintenance (R22).
@@ -237,8 +246,8 @@ func (v *view) offer(r *models.Release) Decision {
 	if v.rollout == nil {
 		v.openRollout(r)
 	}
-	if v.s.Cluster.DespiteNode == v.asking.ID {
-		v.add(UseDespite{}) // it serves no purpose any more: X itself goes
+	if v.despite == v.asking.ID {
+		v.useDespite() // it serves no purpose any more: X itself goes
 	}
 	v.add(OfferPermit{Node: v.asking.ID, Release: r.ID, Kind: models.PermitUpgrade,
 		Fence: nextFence(v.s), StartBy: window.StartBy(w)})

@@ -41,7 +41,7 @@ func (v *view) away(n *models.Node) (models.Reason, time.Time, bool) {
 }
 
 // waived says whether an admin has said: upgrade despite this one (R17).
-func (v *view) waived(n *models.Node) bool { return n.ID == v.s.Cluster.DespiteNode }
+func (v *view) waived(n *models.Node) bool { return n.ID == v.despite }
 
 // soonOf is soon, and now for work by hand, which needs no window (R33).
 func (v *view) soonOf(r *models.Release) time.Time {

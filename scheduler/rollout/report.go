@@ -19,7 +19,7 @@ type Ending struct {
 // the same poll. A report that is not about the open permit of that node with that fence changes
 // nothing (R21): stale_permit, stale_fence.
 func Report(s Snapshot, e Ending, now time.Time) ([]Effect, error) {
-	v := view{s: &s, now: now, asking: s.member(s.Asking), permit: s.Permit, rollout: s.Rollout}
+	v := newView(&s, now)
 	switch {
 	case v.asking == nil || s.Permit == nil || !e.Outcome.Reportable():
 		return nil, models.Conflict("stale_permit", "")
@@ -52,9 +52,8 @@ func Report(s Snapshot, e Ending, now time.Time) ([]Effect, error) {
 // endPermit ends the open permit, and uses up the waiver that it was confirmed under (R17).
 func (v *view) endPermit(e EndPermit) {
 	v.add(e)
-	if v.permit.State == models.PermitConfirmed && v.s.Cluster.DespiteNode != "" &&
-		v.s.Cluster.DespiteNode != v.permit.NodeID {
-		v.add(UseDespite{})
+	if v.permit.State == models.PermitConfirmed && v.despite != v.permit.NodeID {
+		v.useDespite()
 	}
 	v.permit = nil
 }

@@ -197,8 +197,14 @@ func (v *view) successor() *models.Release {
 func (v *view) endRollout(state models.RolloutState) {
 	v.setRollout(SetRolloutState{State: state})
 	v.rollout = nil
-	if v.s.Cluster.DespiteNode != "" {
+	v.useDespite()
+}
+
+// useDespite uses up the waiver, if there is one (R17).
+func (v *view) useDespite() {
+	if v.despite != "" {
 		v.add(UseDespite{})
+		v.despite = ""
 	}
 }
 

@@ -112,8 +112,14 @@ type view struct {
 	asking  *models.Node
 	permit  *models.Permit
 	rollout *models.Rollout
+	despite models.NodeID
 	hidden  models.Kind // releases of this kind do not exist here (R14); empty: all do
 	effects []Effect
+}
+
+func newView(s *Snapshot, now time.Time) view {
+	return view{s: s, now: now, asking: s.member(s.Asking), permit: s.Permit, rollout: s.Rollout,
+		despite: s.Cluster.DespiteNode}
 }
 
 func (v *view) add(e Effect) { v.effects = append(v.effects, e) }

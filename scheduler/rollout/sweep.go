@@ -12,7 +12,7 @@ import (
 // (R13, R18 to R20), and keeps account of the pending upgrade (R12, R13). It has no effect where
 // nothing changed.
 func Sweep(s Snapshot, now time.Time) []Effect {
-	v := view{s: &s, now: now, permit: s.Permit, rollout: s.Rollout}
+	v := newView(&s, now)
 	if !s.Cluster.Living() {
 		return nil
 	}
@@ -26,7 +26,8 @@ func Sweep(s Snapshot, now time.Time) []Effect {
 func (v *view) account() {
 	c := &v.s.Cluster
 	r := v.target()
-	pending := r != nil && r.State != models.ReleaseRecalled || v.permit != nil
+	pending := r != nil && r.State != models.ReleaseRecalled ||
+		v.permit != nil && v.permit.Kind == models.PermitUpgrade
 	passed := c.PostponedStart != nil &&
 		!c.PostponedStart.Add(v.s.Plan.Regular.Length).After(v.now)
 	postponed := c.PostponedStart != nil
