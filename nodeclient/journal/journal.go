@@ -75,21 +75,24 @@ func (f Fence) Less(g Fence) bool {
 
 // Entry is one upgrade under one permit. A journal has at most one that is open.
 type Entry struct {
-	Permit      string    `json:"permit"`
-	Fence       Fence     `json:"fence"`
-	Version     string    `json:"version"`
-	FromVersion string    `json:"from_version"`
-	Digest      string    `json:"digest"`
-	Size        int64     `json:"size"`
-	From        string    `json:"from"` // slot, empty when nothing was installed
-	To          string    `json:"to"`   // slot
-	Step        Step      `json:"step"`
-	Boot        string    `json:"boot"`      // of the step
-	Confirmed   bool      `json:"confirmed"` // the hub said yes at least once
-	Outcome     string    `json:"outcome,omitempty"`
-	Detail      string    `json:"detail,omitempty"`
-	BegunAt     time.Time `json:"begun_at"`
-	At          time.Time `json:"at"` // of the step
+	Permit      string `json:"permit"`
+	Fence       Fence  `json:"fence"`
+	Version     string `json:"version"`
+	FromVersion string `json:"from_version"`
+	Digest      string `json:"digest"`
+	Size        int64  `json:"size"`
+	From        string `json:"from"` // slot, empty when nothing was installed
+	To          string `json:"to"`   // slot
+	Step        Step   `json:"step"`
+	Boot        string `json:"boot"`      // of the step
+	Confirmed   bool   `json:"confirmed"` // the hub said yes at least once
+	// PermitGone: the hub ended the permit while a service was down (override, R20). From then on
+	// nothing is stopped any more; starting goes on.
+	PermitGone bool      `json:"permit_gone,omitempty"`
+	Outcome    string    `json:"outcome,omitempty"`
+	Detail     string    `json:"detail,omitempty"`
+	BegunAt    time.Time `json:"begun_at"`
+	At         time.Time `json:"at"` // of the step
 }
 
 // State is everything a node remembers.
