@@ -26,7 +26,7 @@ func (f dayStarts) subject() subject {
 		return found
 	}
 	next := func(r window.Rule, t time.Time) window.Window {
-		for _, w := range from(r, dateNumbered(t.Unix()/daySeconds-8), 40) {
+		for _, w := range from(r, dateNumbered(t.Unix()/daySeconds-2), 6) {
 			if !w.Start.Before(t) {
 				return w
 			}
