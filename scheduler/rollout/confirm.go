@@ -28,6 +28,10 @@ func Confirm(s Snapshot, permit models.PermitID, fence models.Fence, boot string
 	if v.permit == nil {
 		return v.hold(withdrawal(v.effects), "", now)
 	}
+	// A confirm that is renewed has stopped nothing yet: what would withdraw an offer refuses it.
+	if reason, subject, lapsed := v.lapsed(v.permit); lapsed && v.s.holds(r20) {
+		return v.hold(reason, subject, now)
+	}
 	if d, held := v.confirmHeld(); held {
 		return d
 	}
@@ -68,13 +72,6 @@ func (v *view) confirmHeld() (Decision, bool) {
 	r := v.s.release(v.permit.ReleaseID)
 	if r == nil || v.rollout == nil || v.rollout.ID != v.permit.RolloutID {
 		return v.hold(models.ReasonStalePermit, "", v.now), true
-	}
-	if v.asking.Version == r.Version {
-		return v.hold(models.ReasonUpToDate, "", v.now), true
-	}
-	if v.now.After(v.permit.StartBy) && v.s.holds(r18) {
-		next := v.s.Plan.NextOpen(windowKind(r.Kind), v.now).Start
-		return v.hold(models.ReasonStartByPassed, string(r.Version), next), true
 	}
 	return v.held(r)
 }
