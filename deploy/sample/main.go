@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -45,12 +46,10 @@ func run(ctx context.Context) error {
 	if s.grace, err = duration("DRAIN_GRACE"); err != nil {
 		return err
 	}
-	// FAIL_AFTER makes a version that turns bad while it is watched, to show a rollback.
+	// FAIL_AFTER makes a version that turns bad that long after its first good health check, to show
+	// a rollback.
 	if s.failAfter, err = duration("FAIL_AFTER"); err != nil {
 		return err
-	}
-	if s.failAfter > 0 {
-		time.AfterFunc(s.failAfter, func() { s.failing.Store(true) })
 	}
 	srv := &http.Server{Handler: s.handler(), ReadHeaderTimeout: readTime, WriteTimeout: writeTime}
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", os.Getenv("PORT")))
@@ -90,6 +89,7 @@ type service struct {
 	grace, failAfter time.Duration
 	draining         atomic.Bool
 	failing          atomic.Bool
+	seen             sync.Once
 	inFlight         atomic.Int64
 }
 
@@ -112,6 +112,9 @@ func (s *service) healthz(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "failing", http.StatusServiceUnavailable)
 	default:
 		fmt.Fprintln(w, "ok")
+		if s.failAfter > 0 {
+			s.seen.Do(func() { time.AfterFunc(s.failAfter, func() { s.failing.Store(true) }) })
+		}
 	}
 }
 

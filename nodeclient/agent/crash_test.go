@@ -73,7 +73,14 @@ func crashOnce(t *testing.T, old hosttest.Bundle, s scenario, point string, env 
 	n := newNode(t, old)
 	n.hub.offer("p1", 1, s.next)
 	p := n.start(t, append(env, crashVariable+"="+point)...)
-	<-p.Done()
+	hosttest.Await(t, "the crash", func() bool {
+		select {
+		case <-p.Done():
+			return true
+		default:
+			return false
+		}
+	})
 	if !p.Killed() {
 		return []string{"it did not crash: " + p.Output()}
 	}

@@ -1,5 +1,7 @@
 package agent
 
+import "time"
+
 // RecordLate is the mutant of the crash proof: every record but the first reaches the disk only when
 // the next one is due, so that steps are done before they are written.
 func (a *Agent) RecordLate() {
@@ -12,4 +14,15 @@ func (a *Agent) RecordLate() {
 		}
 		return due()
 	}
+}
+
+// Allowed asks an allowance of the given age, by the monotonic and by the wall clock.
+func Allowed(within, mono, wall time.Duration) bool {
+	at := time.Now()
+	later := at.Add(mono)
+	a := allowance{permit: "p", at: at.Add(mono - wall).Round(0), within: within}
+	if mono == wall {
+		a.at = at
+	}
+	return a.holds("p", later)
 }

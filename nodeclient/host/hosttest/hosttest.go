@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -34,6 +35,7 @@ const (
 	dirVariable    = "HOSTTEST_DIR"
 	sampleVariable = "HOSTTEST_SAMPLE"
 	lookEvery      = 10 * time.Millisecond
+	parallel       = "6"
 	// Patience is how long Await waits for something that should come at once.
 	Patience = 30 * time.Second
 )
@@ -85,6 +87,12 @@ func withSample(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	flag.Parse()
+	// These tests wait for processes far more than they compute.
+	if err := flag.Set("test.parallel", parallel); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	return m.Run()
 }
 
@@ -128,6 +136,12 @@ func (p *Process) Kill() {
 
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
+
+// PID is the id of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Interrupt asks the process to end.
+func (p *Process) Interrupt() { _ = p.cmd.Process.Signal(syscall.SIGTERM) }
 
 // Killed says whether it was ended by SIGKILL. It is to be asked after Done.
 func (p *Process) Killed() bool {
