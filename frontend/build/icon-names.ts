@@ -11,10 +11,9 @@ export const componentIcons = [
 
 /** Named by the console. The active navigation item asks for the filled form of its icon. */
 export const consoleIcons = [
-  'cloud-regular', 'cloud-bold', 'cloud-filled', 'server-regular', 'plus-regular', 'plus-bold',
-  'settings-regular', 'language-regular', 'brightness-regular', 'brightness-high-regular',
-  'list-menu-regular', 'list-menu-bold', 'sign-out-regular', 'more-bold', 'refresh-regular',
-  'pop-out-regular', 'calendar-month-regular', 'analysis-regular',
-  'tools-regular', 'info-circle-regular', 'apps-regular', 'apps-bold', 'apps-filled',
-  'cloud-upload-regular', 'recents-regular', 'check-circle-regular', 'warning-regular',
+  'apps-regular', 'apps-bold', 'apps-filled', 'brightness-high-regular', 'brightness-regular',
+  'check-circle-badge-filled', 'cloud-regular', 'cloud-bold', 'cloud-filled',
+  'cloud-upload-regular', 'language-regular', 'list-menu-bold', 'more-bold', 'plus-regular',
+  'pop-out-regular', 'server-regular', 'settings-regular', 'sign-out-regular',
+  'warning-badge-filled',
 ];

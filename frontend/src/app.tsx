@@ -92,11 +92,12 @@ function Inside() {
 
 function Screens() {
   const engineer = useSession().user.role === 'release_engineer';
+  const home = engineer ? '/releases' : clusterListPath;
   return (
     <Shell>
       <Suspense fallback={<Loading />}>
         <Routes>
-          <Route path="/" element={<Navigate replace to={engineer ? '/releases' : clusterListPath} />} />
+          <Route path="/" element={<Navigate replace to={home} />} />
           {engineer && <Route path="/releases" element={<ReleasesPage />} />}
           <Route path={clusterListPath} element={<ClusterList />} />
           <Route path={`${clusterListPath}/clusters/:clusterId`} element={<ClusterPage />} />

@@ -99,6 +99,7 @@ function Clusters({ items, search, onSearch }: {
   const { t } = useTranslation();
   return (
     <section className="group" aria-label={t('list.clusters')}>
+      <h2 className="unseen">{t('list.clusters')}</h2>
       <div className="search">
         <SearchField label={t('list.search')} value={search} maxlength={128}
           clearAriaLabel={t('list.clear')} onInput={(event) => onSearch(event.target.value)}

@@ -129,13 +129,15 @@ function Hints() {
 }
 
 /** The code that both pages show, so that people can compare them (R3). */
-export function ComparisonCode({ code }: { code: string }) {
+export function ComparisonCode({ code, after }: { code: string; after?: boolean }) {
   const { t } = useTranslation();
   return (
     <div className="comparison">
       <Text tagname="span" type="body-midsize-regular">{t('registration.comparison')}</Text>
       <span className="code">{code}</span>
-      <Muted>{t('registration.comparisonHelp')}</Muted>
+      <Muted>
+        {after ? t('registration.comparisonAfter') : t('registration.comparisonHelp')}
+      </Muted>
     </div>
   );
 }

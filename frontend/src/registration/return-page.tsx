@@ -60,7 +60,7 @@ function Completed({ registration }: { registration: Schemas['Registration'] }) 
         {registration.kind === 'replacement'
           ? t('returned.doneReplacement') : t('returned.doneText')}
       </Muted>
-      {code && <ComparisonCode code={code} />}
+      {code && <ComparisonCode after code={code} />}
       <div className="actions">
         {id && (
           <Button size={40} onClick={() => void navigate(clusterPath(id))}>
