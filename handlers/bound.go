@@ -29,6 +29,8 @@ func bound(o Options) echo.MiddlewareFunc {
 				req.Body = http.MaxBytesReader(c.Response(), req.Body, MaxBody)
 			}
 			if beginsWithAny(c.Path(), o.LongLived) {
+				// The server's own read deadline would end the request's context.
+				_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Time{})
 				c.Response().Writer = &rolling{ResponseWriter: c.Response().Writer, now: o.Now}
 				return next(c)
 			}

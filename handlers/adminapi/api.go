@@ -33,6 +33,8 @@ type Options struct {
 	Version   string // of the hub
 	// Heartbeat is how often an event stream shows that it lives; default 15 s.
 	Heartbeat time.Duration
+	// Closing is closed when event streams must end; nil never is.
+	Closing <-chan struct{}
 }
 
 // API answers the operations of openapi.yaml, one file a resource.

@@ -32,6 +32,8 @@ func (a *API) StreamEvents(c echo.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-a.o.Closing:
+			return nil
 		case <-beat.C:
 			if !a.stillSignedIn(ctx, actor.SessionHash) || send(c, ": alive\n\n") != nil {
 				return nil

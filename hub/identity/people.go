@@ -263,4 +263,3 @@ func parseEmail(text string) (string, error) {
 	}
 	return text, nil
 }
-

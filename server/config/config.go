@@ -156,5 +156,8 @@ func (c Config) Database() string { return filepath.Join(c.Data, "hub.db") }
 // Bundles is the directory of the depot.
 func (c Config) Bundles() string { return filepath.Join(c.Data, "depot") }
 
-// Keys is the directory of the hub's keys and certificates.
+// Keys is the directory of the hub's signing key.
 func (c Config) Keys() string { return filepath.Join(c.Data, "keys") }
+
+// Certificates is the directory of the hub's own CA, whose ca.pem nodes are given.
+func (c Config) Certificates() string { return filepath.Join(c.Data, "tls") }

@@ -1,0 +1,268 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"connecthub/hub/depot"
+	"connecthub/hub/identity"
+	"connecthub/models"
+	"connecthub/scheduler/window"
+	"connecthub/server/config"
+)
+
+// command is one run of the command line over an open hub.
+type command struct {
+	hub  *hub
+	line config.Line
+	out  io.Writer
+}
+
+// run does what the words of the command say.
+func (c command) run(ctx context.Context, words string) error {
+	switch words {
+	case "organization create <name>":
+		return c.createOrganization(ctx)
+	case "organization list":
+		return c.listOrganizations(ctx)
+	case "user create <email>":
+		return c.createUser(ctx)
+	case "user list":
+		return c.listUsers(ctx)
+	case "user reset-password <email>":
+		return c.resetPassword(ctx)
+	case "release publish <file>":
+		return c.publish(ctx)
+	case "release list":
+		return c.listReleases(ctx)
+	case "release pause <release>":
+		return c.setState(ctx, c.line.Release.Pause, models.ReleasePaused)
+	case "release resume <release>":
+		return c.setState(ctx, c.line.Release.Resume, models.ReleasePublished)
+	case "release recall <release>":
+		return c.setState(ctx, c.line.Release.Recall, models.ReleaseRecalled)
+	}
+	return fmt.Errorf("cannot run %q: there is no such command", words)
+}
+
+// actor is whoever has the hub's data directory in hand.
+func actor(o models.Organization) models.Actor {
+	name := "command line"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return models.Actor{Kind: models.ActorCommand, Name: name, Organization: o.ID}
+}
+
+func (c command) createOrganization(ctx context.Context) error {
+	n := c.line.Organization.Create
+	o, err := c.hub.identity.CreateOrganization(ctx, actor(models.Organization{}), n.Name, n.Zone,
+		n.Language)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "created organization %s (%s)\n", o.Name, o.ID)
+	return nil
+}
+
+func (c command) listOrganizations(ctx context.Context) error {
+	all, err := c.hub.identity.Organizations(ctx)
+	if err != nil {
+		return err
+	}
+	return table(c.out, "ID\tNAME\tZONE\tLANGUAGE", all, func(o models.Organization) string {
+		return fmt.Sprintf("%s\t%s\t%s\t%s", o.ID, o.Name, o.Zone, o.Language)
+	})
+}
+
+func (c command) createUser(ctx context.Context) error {
+	n := c.line.User.Create
+	o, err := c.hub.identity.Organization(ctx, n.Organization)
+	if err != nil {
+		return fmt.Errorf("cannot find organization %q: %w", n.Organization, err)
+	}
+	password, err := readPassword(n.PasswordFile)
+	if err != nil {
+		return err
+	}
+	u, generated, err := c.hub.identity.CreateUser(ctx, actor(o), identity.NewUser{
+		Organization: o, Email: n.Email, Name: n.Name, Role: models.Role(n.Role),
+		Password: password})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "created user %s (%s) in %s\n", u.Email, u.Role, o.Name)
+	printPassword(c.out, generated)
+	return nil
+}
+
+func (c command) listUsers(ctx context.Context) error {
+	o, err := c.hub.identity.Organization(ctx, c.line.User.List.Organization)
+	if err != nil {
+		return fmt.Errorf("cannot find organization %q: %w", c.line.User.List.Organization, err)
+	}
+	all, err := c.hub.identity.Users(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	return table(c.out, "EMAIL\tNAME\tROLE", all, func(u models.User) string {
+		return fmt.Sprintf("%s\t%s\t%s", u.Email, u.Name, u.Role)
+	})
+}
+
+func (c command) resetPassword(ctx context.Context) error {
+	n := c.line.User.ResetPassword
+	password, err := readPassword(n.PasswordFile)
+	if err != nil {
+		return err
+	}
+	generated, err := c.hub.identity.ResetPassword(ctx, actor(models.Organization{}), n.Email,
+		password)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "gave %s a new password and ended every session\n", n.Email)
+	printPassword(c.out, generated)
+	return nil
+}
+
+// readPassword reads the first line of a file; no file is no password.
+func readPassword(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("cannot read the password: %w", err)
+	}
+	defer file.Close()
+	line, err := bufio.NewReader(io.LimitReader(file, 4<<10)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("cannot read the password: %w", err)
+	}
+	if line = strings.TrimRight(line, "\r\n"); line == "" {
+		return "", fmt.Errorf("cannot use the password: the first line of %s is empty", path)
+	}
+	return line, nil
+}
+
+func printPassword(out io.Writer, generated string) {
+	if generated != "" {
+		fmt.Fprintf(out, "password: %s\nIt is not shown again.\n", generated)
+	}
+}
+
+func (c command) publish(ctx context.Context) error {
+	n := c.line.Release.Publish
+	vendor, err := c.hub.identity.Vendor(ctx)
+	if err != nil {
+		return err
+	}
+	file, err := os.Open(n.File)
+	if err != nil {
+		return fmt.Errorf("cannot open the bundle: %w", err)
+	}
+	defer file.Close()
+	r, err := c.hub.depot.Publish(ctx, actor(vendor), depot.NewRelease{Kind: models.Kind(n.Kind),
+		Channel: n.Channel, Notes: n.Notes, Draft: n.Draft}, file)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "%s %s %s in %s (%s), sha256:%s\n", r.State, r.Kind, r.Version, r.Channel,
+		r.ID, r.Digest)
+	return nil
+}
+
+func (c command) listReleases(ctx context.Context) error {
+	vendor, err := c.hub.identity.Vendor(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := c.hub.depot.Releases(ctx, actor(vendor))
+	if err != nil {
+		return err
+	}
+	return table(c.out, "ID\tVERSION\tKIND\tSTATE\tCHANNEL\tSIZE", all,
+		func(r models.Release) string {
+			return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%d", r.ID, r.Version, r.Kind, r.State,
+				r.Channel, r.Size)
+		})
+}
+
+func (c command) setState(ctx context.Context, choice config.ReleaseChoice,
+	state models.ReleaseState) error {
+	vendor, err := c.hub.identity.Vendor(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := c.hub.depot.Releases(ctx, actor(vendor))
+	if err != nil {
+		return err
+	}
+	var found []models.Release
+	for _, r := range all {
+		if string(r.ID) == choice.Release || string(r.Version) == choice.Release {
+			found = append(found, r)
+		}
+	}
+	if len(found) != 1 {
+		return fmt.Errorf("cannot choose release %q: %d match; give its ID", choice.Release,
+			len(found))
+	}
+	r, err := c.hub.depot.SetState(ctx, actor(vendor), found[0].ID, state)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "%s is %s\n", r.Version, r.State)
+	return nil
+}
+
+// maxWindows is how many windows are printed at most.
+const maxWindows = 10_000
+
+func printWindows(out io.Writer, w config.Windows) error {
+	clock, err := window.ParseTimeOfDay(w.Time)
+	if err != nil {
+		return err
+	}
+	days, err := window.ParseDays(w.Days)
+	if err != nil {
+		return err
+	}
+	zone, err := window.LoadZone(w.Zone)
+	if err != nil {
+		return err
+	}
+	from, err := window.ParseDate(w.From)
+	if err != nil {
+		return err
+	}
+	if w.Count < 1 || w.Count > maxWindows {
+		return fmt.Errorf("cannot print %d windows: from 1 to %d", w.Count, maxWindows)
+	}
+	rule, err := window.NewRule(clock, days, zone, w.Length)
+	if err != nil {
+		return err
+	}
+	return window.PrintStarts(out, rule, from, w.Count)
+}
+
+func table[T any](out io.Writer, head string, rows []T, line func(T) string) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, head)
+	for _, row := range rows {
+		fmt.Fprintln(w, line(row))
+	}
+	return w.Flush()
+}
+
+// commandDeadline bounds a command that only reads and writes the database.
+const commandDeadline = 5 * time.Minute

@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"connecthub/hub/depot"
+	"connecthub/hub/identity"
+	"connecthub/models/store"
+	"connecthub/server/config"
+)
+
+// hub is what the commands and the service share: the data of one hub, open.
+type hub struct {
+	store    *store.Store
+	identity *identity.Identity
+	depot    *depot.Depot
+}
+
+// openStore opens the database of the settings. It does not migrate.
+func openStore(ctx context.Context, c config.Config, now func() time.Time, log *slog.Logger) (
+	*store.Store, error) {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot create the data directory: %w", err)
+	}
+	dsn := c.DSN
+	if c.DSNFile != "" {
+		text, err := os.ReadFile(c.DSNFile)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the DSN: %w", err)
+		}
+		dsn = strings.TrimSpace(string(text))
+	}
+	if dsn == "" {
+		dsn = "sqlite:" + c.Database()
+	}
+	s, err := store.Open(ctx, store.Options{DSN: dsn, Now: now, Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the database: %w", err)
+	}
+	return s, nil
+}
+
+// openHub opens the data of a hub in the form of this version. The default database brings itself
+// there; any other only where the settings say so.
+func openHub(ctx context.Context, c config.Config, now func() time.Time, log *slog.Logger) (
+	*hub, error) {
+	s, err := openStore(ctx, c, now, log)
+	if err != nil {
+		return nil, err
+	}
+	h, err := fill(ctx, s, c, now, log)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return h, nil
+}
+
+func fill(ctx context.Context, s *store.Store, c config.Config, now func() time.Time,
+	log *slog.Logger) (*hub, error) {
+	if c.Embedded() || c.Migrate {
+		from, to, err := s.Migrate(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("cannot migrate the database: %w", err)
+		}
+		if from != to {
+			log.InfoContext(ctx, "database migrated", "from", from, "to", to)
+		}
+	} else if err := s.CheckSchema(ctx); err != nil {
+		return nil, fmt.Errorf("cannot use the database (\"server migrate\" changes its form): %w",
+			err)
+	}
+	d, err := depot.New(depot.Options{Dir: c.Bundles(), Store: s, Now: now, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	return &hub{store: s, depot: d,
+		identity: identity.New(identity.Options{Store: s, Now: now, Log: log})}, nil
+}
