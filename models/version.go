@@ -1,10 +1,5 @@
 package models
 
-import (
-	"strconv"
-	"strings"
-)
-
 // Version is a release number such as "2.10.1" or "15.0.1.10000-21": one to six numbers parted by
 // dots, and at most one build number behind a hyphen. Every pair of versions has one order (R23).
 type Version string
@@ -38,53 +33,38 @@ func (v Version) Compare(w Version) int {
 // Less says whether v is older than w.
 func (v Version) Less(w Version) bool { return v.Compare(w) < 0 }
 
+// noVersion is what no version has: it is older than every one.
+var noVersion = [maxVersionParts]int64{-1, -1, -1, -1, -1, -1, -1}
+
 // versionParts keeps the build number apart in the last place, so that 1.0-2 is older than 1.0.1.
+// It is asked many times a poll, and so it goes over the text once.
 func versionParts(text string) ([maxVersionParts]int64, bool) {
 	var parts [maxVersionParts]int64
-	for i := range parts {
-		parts[i] = -1
-	}
 	if len(text) > 64 {
-		return parts, false
+		return noVersion, false
 	}
-	numbers, build, hasBuild := strings.Cut(text, "-")
-	i := 0
-	for word := range strings.SplitSeq(numbers, ".") {
-		n, ok := versionNumber(word)
-		if !ok || i == maxVersionParts-1 {
-			for j := range parts {
-				parts[j] = -1
+	at, digits, build := 0, 0, false
+	for k := range len(text) {
+		c := text[k]
+		if c >= '0' && c <= '9' {
+			if digits++; digits > 9 {
+				return noVersion, false
 			}
-			return parts, false
+			parts[at] = parts[at]*10 + int64(c-'0')
+			continue
 		}
-		parts[i] = n
-		i++
-	}
-	for ; i < maxVersionParts; i++ {
-		parts[i] = 0
-	}
-	if hasBuild {
-		n, ok := versionNumber(build)
-		if !ok {
-			for j := range parts {
-				parts[j] = -1
-			}
-			return parts, false
+		if digits == 0 || build || c != '.' && c != '-' {
+			return noVersion, false
 		}
-		parts[maxVersionParts-1] = n
+		build, digits = c == '-', 0
+		if at++; build {
+			at = maxVersionParts - 1
+		} else if at == maxVersionParts-1 {
+			return noVersion, false
+		}
+	}
+	if digits == 0 {
+		return noVersion, false
 	}
 	return parts, true
-}
-
-func versionNumber(word string) (int64, bool) {
-	if word == "" || len(word) > 9 {
-		return 0, false
-	}
-	for _, r := range word {
-		if r < '0' || r > '9' {
-			return 0, false
-		}
-	}
-	n, err := strconv.ParseInt(word, 10, 64)
-	return n, err == nil
 }

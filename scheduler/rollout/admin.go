@@ -11,7 +11,7 @@ import (
 // excluded until it polls healthy again, and the others may go on (R20). It refuses with
 // permit_not_open, permit_not_confirmed, and holder_not_lost before 15 minutes of silence.
 func Override(s Snapshot, permit models.PermitID, now time.Time) ([]Effect, error) {
-	v := newView(&s, now)
+	v := newView(s, now)
 	p := s.Permit
 	switch {
 	case p == nil || p.ID != permit:
@@ -43,7 +43,7 @@ func (v *view) override() {
 // version again (R19, R28). It refuses with not_halted, and with halted_lost while a silent node
 // may have a service down.
 func Retry(s Snapshot, now time.Time) ([]Effect, error) {
-	v := newView(&s, now)
+	v := newView(s, now)
 	switch {
 	case s.Rollout == nil:
 		return nil, models.Conflict("not_halted", "")
@@ -87,7 +87,7 @@ func Maintain(s Snapshot, node models.NodeID) ([]Effect, error) {
 // a new machine (R32). Removal is refused with permit_confirmed while the node holds a confirmed
 // permit and is not lost; a replaced machine will never report, so its permit is overridden.
 func Leave(s Snapshot, node models.NodeID, replaced bool, now time.Time) ([]Effect, error) {
-	v := newView(&s, now)
+	v := newView(s, now)
 	p := s.Permit
 	if p == nil || p.NodeID != node {
 		return nil, nil
@@ -108,7 +108,7 @@ func Leave(s Snapshot, node models.NodeID, replaced bool, now time.Time) ([]Effe
 // for the next window has it with this one. It refuses with nothing_pending, and with
 // window_open_already where a node may start now anyway.
 func UpgradeNow(s Snapshot, now time.Time) ([]Effect, error) {
-	v := newView(&s, now)
+	v := newView(s, now)
 	v.settle()
 	r := v.target()
 	if r == nil || r.State == models.ReleaseRecalled {

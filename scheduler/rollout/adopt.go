@@ -25,7 +25,7 @@ const maxCounter = 1 << 62
 // opened again, so that no other node starts. What the hub knows to have ended is not opened,
 // except while it waits for its members after a restore: then the node knows better.
 func Adopt(s Snapshot, j Journal, now time.Time) []Effect {
-	v := newView(&s, now)
+	v := newView(s, now)
 	asking := s.member(s.Asking)
 	if asking == nil || !believable(j.Highest) || !believable(j.Fence) {
 		return nil

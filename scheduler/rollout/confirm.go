@@ -17,7 +17,7 @@ const ConfirmHolds = 60 * time.Second
 // or fence than the open one changes nothing (R21).
 func Confirm(s Snapshot, permit models.PermitID, fence models.Fence, boot string,
 	now time.Time) Decision {
-	v := newView(&s, now)
+	v := newView(s, now)
 	if v.asking == nil || !bears(&s, permit, fence) || boot == "" {
 		return v.hold(models.ReasonStalePermit, "", now)
 	}
@@ -89,7 +89,7 @@ func withdrawal(effects []Effect) models.Reason {
 // Local decides whether the asking node may stop its services for work by hand now: under the same
 // index, the same fence and the same care for its peers as an upgrade, but in no window (R33).
 func Local(s Snapshot, now time.Time) Decision {
-	v := newView(&s, now)
+	v := newView(s, now)
 	v.settle()
 	a := v.asking
 	switch {
@@ -106,7 +106,7 @@ func Local(s Snapshot, now time.Time) Decision {
 	if d, held := v.localHeld(); held {
 		return d
 	}
-	v.add(OfferPermit{Node: a.ID, Kind: models.PermitLocal, Fence: nextFence(v.s)})
+	v.add(OfferPermit{Node: a.ID, Kind: models.PermitLocal, Fence: nextFence(&v.s)})
 	return v.decide(models.VerbUpgrade, models.ReasonUpgrade, "", now)
 }
 

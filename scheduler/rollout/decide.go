@@ -14,7 +14,7 @@ const MaxSkew = 5 * time.Minute
 // Decide answers the asking node's poll: may it upgrade now, and if not, why (R14 to R24). It is
 // the true answer, for the admins; what the node may see of it is Public.
 func Decide(s Snapshot, now time.Time) Decision {
-	v := newView(&s, now)
+	v := newView(s, now)
 	v.settle()
 	return v.choose()
 }
@@ -250,7 +250,7 @@ func (v *view) offer(r *models.Release) Decision {
 		v.useDespite() // it serves no purpose any more: X itself goes
 	}
 	v.add(OfferPermit{Node: v.asking.ID, Release: r.ID, Kind: models.PermitUpgrade,
-		Fence: nextFence(v.s), StartBy: window.StartBy(w)})
+		Fence: nextFence(&v.s), StartBy: window.StartBy(w)})
 	return v.decide(models.VerbUpgrade, models.ReasonUpgrade, string(r.Version), v.now)
 }
 

@@ -44,7 +44,7 @@ func closed(s *Snapshot, now time.Time) Decision {
 // seen decides as if there were no releases of the hidden kind. Where that would start what the
 // true decision does not, the node is told that the window is closed: no reason is left to give.
 func seen(s Snapshot, hidden models.Kind, now time.Time) Decision {
-	v := newView(&s, now)
+	v := newView(s, now)
 	v.hidden = hidden
 	if v.rollout != nil && v.rollout.Kind == hidden {
 		v.rollout = nil

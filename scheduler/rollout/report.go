@@ -19,7 +19,7 @@ type Ending struct {
 // the same poll. A report that is not about the open permit of that node with that fence changes
 // nothing (R21): stale_permit, stale_fence.
 func Report(s Snapshot, e Ending, now time.Time) ([]Effect, error) {
-	v := newView(&s, now)
+	v := newView(s, now)
 	switch {
 	case v.asking == nil || s.Permit == nil || !e.Outcome.Reportable():
 		return nil, models.Conflict("stale_permit", "")

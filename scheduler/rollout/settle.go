@@ -63,7 +63,7 @@ func (v *view) settlePermit() {
 
 // silent says whether the holder has not been heard for that long.
 func (v *view) silent(p *models.Permit, limit time.Duration) bool {
-	return v.now.Sub(lastHeard(v.s, p)) >= limit
+	return v.now.Sub(lastHeard(&v.s, p)) >= limit
 }
 
 // lastHeard is when the holder was heard last: its offer and its confirm were answers to it.

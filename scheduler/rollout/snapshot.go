@@ -107,7 +107,7 @@ func windowKind(k models.Kind) window.Kind { return window.Kind(k) }
 // view is one decision being taken: the snapshot, and what its effects have made of it so far.
 // The snapshot itself is never written to.
 type view struct {
-	s       *Snapshot
+	s       Snapshot // a copy: a pointer to it would have to live on the heap
 	now     time.Time
 	asking  *models.Node
 	permit  *models.Permit
@@ -117,7 +117,7 @@ type view struct {
 	effects []Effect
 }
 
-func newView(s *Snapshot, now time.Time) view {
+func newView(s Snapshot, now time.Time) view {
 	return view{s: s, now: now, asking: s.member(s.Asking), permit: s.Permit, rollout: s.Rollout,
 		despite: s.Cluster.DespiteNode}
 }

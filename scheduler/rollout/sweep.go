@@ -12,7 +12,7 @@ import (
 // (R13, R18 to R20), and keeps account of the pending upgrade (R12, R13). It has no effect where
 // nothing changed.
 func Sweep(s Snapshot, now time.Time) []Effect {
-	v := newView(&s, now)
+	v := newView(s, now)
 	if !s.Cluster.Living() {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 // Pending is the release that the cluster waits for, and whether there is one: that of its rollout,
 // or else the one that its next rollout would be of. A paused release is still waited for (R12).
 func Pending(s Snapshot, now time.Time) (models.Release, bool) {
-	v := newView(&s, now)
+	v := newView(s, now)
 	v.settle()
 	r := v.target()
 	if r == nil || r.State == models.ReleaseRecalled {
