@@ -114,6 +114,9 @@ func (n *sim) hears(w *world, a answer) {
 	}
 	n.permit, n.fence, n.highest = p.ID, p.Fence(), p.Fence()
 	n.target, n.step = a.version, models.StepFetching
+	if p.Kind == models.PermitLocal {
+		n.target = n.version
+	}
 }
 
 // forget closes the journal entry.
