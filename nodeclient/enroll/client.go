@@ -1,0 +1,193 @@
+package enroll
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"connecthub/models/wire"
+)
+
+const (
+	callDeadline    = 20 * time.Second
+	connectDeadline = 10 * time.Second
+)
+
+// Refusal is a problem document of the hub.
+type Refusal struct {
+	Problem    wire.Problem
+	RetryAfter time.Duration
+}
+
+// Error is for logs.
+func (r *Refusal) Error() string {
+	return fmt.Sprintf("the hub refused: %s (%d, tracking id %s)", r.Problem.Code,
+		r.Problem.Status, r.Problem.TrackingID)
+}
+
+// Sentence is what the hub said, in the language that was asked for.
+func (r *Refusal) Sentence(string) string { return r.Problem.Detail }
+
+// client speaks HTTPS with the hub it was told to trust, and with no other.
+type client struct {
+	base string
+	http *http.Client
+}
+
+func newClient(dir string, c Config) (*client, error) {
+	config, err := trust(dir, c)
+	if err != nil {
+		return nil, err
+	}
+	dialer := &net.Dialer{Timeout: connectDeadline, KeepAlive: 30 * time.Second}
+	transport := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true,
+		TLSHandshakeTimeout: connectDeadline, IdleConnTimeout: 90 * time.Second,
+		ResponseHeaderTimeout: callDeadline, MaxIdleConnsPerHost: 2, MaxResponseHeaderBytes: 64 << 10,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if to, ok := c.Dial[hostOf(address)]; ok {
+				address = to
+			}
+			return dialer.DialContext(ctx, network, address)
+		}}
+	if c.Proxy != "" {
+		proxy, err := url.Parse(c.Proxy)
+		if err != nil {
+			return nil, fmt.Errorf("cannot use the proxy: %w", err)
+		}
+		transport.Proxy = http.ProxyURL(proxy)
+	}
+	return &client{base: strings.TrimSuffix(c.Hub, "/"), http: &http.Client{Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return errors.New("the hub never redirects")
+		}}}, nil
+}
+
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
+}
+
+// trust is the hub's CA from setup, or a pinned key in its chain; never the first one that comes.
+func trust(dir string, c Config) (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	pem, err := os.ReadFile(filepath.Join(dir, hubCAFile))
+	if err == nil {
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, errors.New("cannot trust the hub: its CA file holds no certificate")
+		}
+	}
+	switch {
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("cannot read the hub's CA: %w", err)
+	case err != nil && c.HubPin == "":
+		return nil, errors.New("cannot trust the hub: set it up with its CA or a pin")
+	case err != nil:
+		// The chain is judged by the pin alone, below; names and dates still count.
+		config.InsecureSkipVerify = true
+	}
+	if c.HubPin != "" {
+		config.VerifyConnection = func(s tls.ConnectionState) error { return checkPin(s, c.HubPin) }
+	}
+	return config, nil
+}
+
+// checkPin wants the pinned key in the chain, and the leaf to be good under that certificate.
+func checkPin(s tls.ConnectionState, pin string) error {
+	for _, cert := range s.PeerCertificates {
+		sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+		if pinPrefix+hex.EncodeToString(sum[:]) != pin {
+			continue
+		}
+		leaf := s.PeerCertificates[0]
+		if err := leaf.VerifyHostname(s.ServerName); err != nil {
+			return fmt.Errorf("cannot trust the hub: %w", err)
+		}
+		roots, between := x509.NewCertPool(), x509.NewCertPool()
+		roots.AddCert(cert)
+		for _, other := range s.PeerCertificates[1:] {
+			between.AddCert(other)
+		}
+		_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
+		if err != nil {
+			return fmt.Errorf("cannot trust the hub: %w", err)
+		}
+		return nil
+	}
+	return errors.New("cannot trust the hub: the pinned key is not in its chain; somebody may " +
+		"stand between, or the hub has a new key: ask its operator for the new pin")
+}
+
+// post sends one message and reads one answer of at most wire.MaxBody.
+func (c *client) post(ctx context.Context, path, token, language string, in, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, callDeadline)
+	defer cancel()
+	body, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("cannot write the message: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("cannot ask the hub: %w", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "DPoP "+token)
+	}
+	if language != "" {
+		req.Header.Set("Accept-Language", language)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("cannot reach the hub: %w", err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(res.Body, wire.MaxBody+1))
+	if err != nil {
+		return fmt.Errorf("cannot read the hub's answer: %w", err)
+	}
+	if len(answer) > wire.MaxBody {
+		return errors.New("cannot read the hub's answer: it is larger than 64 KiB")
+	}
+	if res.StatusCode >= 300 {
+		return refusalOf(res, answer)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		return fmt.Errorf("cannot read the hub's answer: %w", err)
+	}
+	return nil
+}
+
+// refusalOf makes a refusal of any answer that is no success: a proxy's page carries no code.
+func refusalOf(res *http.Response, body []byte) error {
+	r := &Refusal{}
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") {
+		_ = json.Unmarshal(body, &r.Problem)
+	}
+	r.Problem.Status = res.StatusCode
+	if s, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && s > 0 && s < 86_400 {
+		r.RetryAfter = time.Duration(s) * time.Second
+	}
+	return r
+}
