@@ -14,6 +14,7 @@ export function NextUpgrade({ cluster }: { cluster: Schemas['Cluster'] }) {
   const { t } = useTranslation();
   const mayChange = useMayChange();
   const { next_upgrade: next, schedules: { zone } } = cluster;
+  const pending = pendingText(t, cluster);
   return (
     <Section id="next" title={t('cluster.nextTitle')} lead={t('cluster.zone', { zone })}>
       <div className="upgrades">
@@ -28,7 +29,7 @@ export function NextUpgrade({ cluster }: { cluster: Schemas['Cluster'] }) {
           </Sentence>
         </p>
       )}
-      <Muted>{pendingText(t, cluster)}</Muted>
+      {pending && <Muted>{pending}</Muted>}
       {mayChange && <Controls cluster={cluster} />}
     </Section>
   );
@@ -43,6 +44,7 @@ function Sentence({ text, children }: { text: string; children: ReactNode }) {
 function pendingText(
   t: ReturnType<typeof useTranslation>['t'], cluster: Schemas['Cluster'],
 ): string {
+  if (cluster.rollout?.state === 'active') return '';
   const release = cluster.pending_release;
   if (!release) return cluster.upgrade_pending ? '' : t('cluster.nothingPending');
   return release.kind === 'emergency' ? t('cluster.pendingEmergency', release)
@@ -120,7 +122,7 @@ function Controls({ cluster }: { cluster: Schemas['Cluster'] }) {
               {t('cluster.postpone')}
             </Button>
           )}
-        {cluster.upgrade_pending && (
+        {cluster.upgrade_pending && !cluster.next_upgrade.extra && (
           <Button variant="secondary" onClick={() => setOpen('now')}>
             {t('cluster.upgradeNow')}
           </Button>

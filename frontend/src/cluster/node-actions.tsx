@@ -42,7 +42,8 @@ export function NodeActions({ node, cluster }: Props) {
     <>
       <Button id={id} variant="tertiary" size={28} prefixIcon="more-bold"
         aria-label={t('nodes.actionsOf', { name })} />
-      <MenuPopover triggerID={id} placement="bottom-end" aria-label={t('nodes.actionsOf', { name })}>
+      <MenuPopover triggerID={id} placement="bottom-end"
+        aria-label={t('nodes.actionsOf', { name })}>
         {options.map((option) => (
           <MenuItem key={option} label={label(t, option, node)} onClick={() => choose(option)} />
         ))}

@@ -25,7 +25,8 @@ export function Nodes({ cluster }: { cluster: Schemas['Cluster'] }) {
   const single = cluster.nodes.length === 1;
   const columns = ['name', 'state', 'version', 'activity', 'lastSeen', 'why'] as const;
   return (
-    <Section id="nodes" title={t('nodes.title')} lead={single ? t('nodes.single') : t('nodes.lead')}>
+    <Section id="nodes" title={t('nodes.title')}
+      lead={single ? t('nodes.single') : t('nodes.lead')}>
       {cluster.nodes.length === 0 ? <Muted>{t('nodes.noneYet')}</Muted> : (
         <table className="nodes" role="table">
           <thead role="rowgroup">
@@ -61,7 +62,9 @@ function Row({ node, cluster, mayChange }: {
         <strong><Host name={node.name} /></strong>
         <span className="muted">{t(`nodes.${node.role}`)}</span>
       </td>
-      <td role="cell" data-label={t('nodes.state')}><State node={node} zone={zone} /></td>
+      <td role="cell" className="node-state" data-label={t('nodes.state')}>
+        <State node={node} zone={zone} />
+      </td>
       <td role="cell" data-label={t('nodes.version')}>{node.version || t('none')}</td>
       <td role="cell" data-label={t('nodes.activity')}><Activity node={node} /></td>
       <td role="cell" data-label={t('nodes.lastSeen')}><LastSeen node={node} zone={zone} /></td>

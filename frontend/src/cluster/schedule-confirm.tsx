@@ -45,7 +45,9 @@ export function ScheduleConfirm(props: Props) {
           <tr className="result" data-result="regular">
             <th scope="row">{t('schedule.resultRegular')}</th>
             <td><When at={preview.current.regular.start} zone={before.zone} /></td>
-            <td><strong><When at={preview.resulting.regular.start} zone={after.zone} /></strong></td>
+            <td>
+              <strong><When at={preview.resulting.regular.start} zone={after.zone} /></strong>
+            </td>
           </tr>
           <tr className="result" data-result="emergency">
             <th scope="row">{t('schedule.resultEmergency')}</th>

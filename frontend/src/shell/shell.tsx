@@ -117,18 +117,23 @@ function Navigation() {
           </Text>
         )}
         {engineer
-          ? <Entry path="/releases" label={t('shell.releases')} icon="apps-regular" />
-          : <Entry path={clusterListPath} label={t('shell.cloudConnect')} icon="cloud-regular" />}
+          ? <Entry path="/releases" label={t('shell.releases')}
+            icons={['apps-regular', 'apps-filled']} />
+          : <Entry path={clusterListPath} label={t('shell.cloudConnect')}
+            icons={['cloud-regular', 'cloud-filled']} />}
       </MenuBar>
     </SideNavigation>
   );
 }
 
-function Entry({ path, label, icon }: { path: string; label: string; icon: IconName }) {
+/** The item asks for the filled icon only when it becomes active, and forgets it on a render. */
+function Entry({ path, label, icons: [resting, active] }: {
+  path: string; label: string; icons: [IconName, IconName] }) {
   const navigate = useNavigate();
   const { pathname } = useLocation();
+  const here = pathname.startsWith(path);
   return (
-    <NavMenuItem navId={path} iconName={icon} label={label} aria-label={label}
-      active={pathname.startsWith(path)} onClick={() => void navigate(path)} />
+    <NavMenuItem navId={path} iconName={here ? active : resting} label={label} aria-label={label}
+      active={here} onClick={() => void navigate(path)} />
   );
 }
