@@ -41,14 +41,11 @@ func (w *world) step() {
 	case k < 69:
 		w.jumps()
 	case k < 73:
-		n := w.anyNode()
-		if n.alive {
+		if n := w.anyNode(); n.alive {
 			n.crashes(w)
 		}
 	case k < 79:
-		if n := w.anyNode(); !n.alive {
-			n.restarts(w)
-		}
+		w.anyNode().recovers(w)
 	case k < 82:
 		w.redelivers()
 	case k < 87:

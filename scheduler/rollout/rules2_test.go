@@ -146,7 +146,8 @@ func TestR20AConfirmedPermitNeverEndsByTime(t *testing.T) {
 	if end := effect[rollout.EndPermit](t, effects); end.Outcome != models.Overridden {
 		t.Errorf("%+v", end)
 	}
-	if m := effect[rollout.SetMember](t, effects); m.State != models.MemberExcluded || m.Node != "pub" {
+	if m := effect[rollout.SetMember](t, effects); m.State != models.MemberExcluded ||
+		m.Node != "pub" {
 		t.Errorf("%+v", m)
 	}
 }

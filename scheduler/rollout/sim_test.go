@@ -189,11 +189,24 @@ func (n *sim) old(w *world) models.Version {
 	return best
 }
 
-// crashes takes the agent, and perhaps the machine with its service.
+// crashes takes the agent, perhaps the machine with its service, or the service alone.
 func (n *sim) crashes(w *world) {
+	if w.chance(30) {
+		n.up = false
+		return
+	}
 	n.alive = false
 	if w.chance(30) {
 		n.up = false
+	}
+}
+
+func (n *sim) recovers(w *world) {
+	switch {
+	case !n.alive:
+		n.restarts(w)
+	case !n.stopped:
+		n.up = true
 	}
 }
 
