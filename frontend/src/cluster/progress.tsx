@@ -22,6 +22,7 @@ export function Progress({ cluster }: { cluster: Schemas['Cluster'] }) {
       </Section>
     );
   }
+  const permit = rollout.state === 'completed' ? undefined : rollout.permit;
   const progress = t('cluster.progress', { done: rollout.done, total: rollout.total });
   return (
     <Section id="progress" title={t('cluster.rolloutTitle')}>
@@ -39,10 +40,10 @@ export function Progress({ cluster }: { cluster: Schemas['Cluster'] }) {
           wrong={rollout.state.startsWith('halted')} />
         <Muted>{progress}</Muted>
       </div>
-      {rollout.permit && (
+      {permit && permit.state !== 'ended' && (
         <div aria-live="polite">
           <Muted>
-            {t(`cluster.permit.${rollout.permit.state}`, { node: rollout.permit.node_name })}
+            {t(`cluster.permit.${permit.state}`, { node: permit.node_name })}
           </Muted>
         </div>
       )}

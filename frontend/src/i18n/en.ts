@@ -185,7 +185,6 @@ const en = {
     permit: {
       offered: '{{node}} was given permission and fetches the release.',
       confirmed: '{{node}} is being upgraded.',
-      ended: '{{node}} was the last one.',
     },
     rollout: {
       active: 'In progress',

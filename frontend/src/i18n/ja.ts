@@ -187,7 +187,6 @@ const ja: Messages = {
     permit: {
       offered: '{{node}} に許可が与えられ、リリースを取得しています。',
       confirmed: '{{node}} をアップグレードしています。',
-      ended: '直前に実行したノードは {{node}} です。',
     },
     rollout: {
       active: '進行中',

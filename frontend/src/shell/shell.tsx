@@ -16,7 +16,7 @@ import { LanguageSwitch, ThemeSwitch } from './switches';
 
 export function Shell({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
-  const { pathname } = useLocation();
+  const { key } = useLocation();
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   const [open, setOpen] = useState(false);
@@ -24,13 +24,13 @@ export function Shell({ children }: { children: ReactNode }) {
     setOpen(false);
     if (!first.current) main.current?.focus();
     first.current = false;
-  }, [pathname]);
+  }, [key]);
   const skip = (event: MouseEvent) => {
     event.preventDefault();
     main.current?.focus();
   };
   return (
-    <div className="shell">
+    <div className="shell" onKeyDown={(event) => event.key === 'Escape' && setOpen(false)}>
       <a className="skip" href="#main" onClick={skip}>{t('skip')}</a>
       <Header open={open} onToggle={() => setOpen(!open)} />
       <ConnectionBanner />
