@@ -35,7 +35,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(hosttest.Main(m, map[string]hosttest.Role{"agent": runAgent}))
+	os.Exit(hosttest.Main(m, time.Now, os.Getenv, map[string]hosttest.Role{"agent": runAgent}))
 }
 
 // runAgent is the real agent in a process of its own. It ends itself with SIGKILL at the named

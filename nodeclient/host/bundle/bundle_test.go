@@ -290,3 +290,22 @@ func TestBuildRefusesALink(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+func TestTheManifestsOfTheSampleAreValid(t *testing.T) {
+	t.Parallel()
+	var versions []string
+	for _, v := range []string{"v1", "v2"} {
+		raw, err := os.ReadFile(filepath.Join("..", "..", "..", "deploy", "sample", v, "manifest.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := bundle.ParseManifest(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		versions = append(versions, string(m.Version))
+	}
+	if versions[0] != "1.0.0" || versions[1] != "2.0.0" {
+		t.Fatalf("versions %v", versions)
+	}
+}

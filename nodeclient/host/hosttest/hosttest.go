@@ -31,11 +31,10 @@ import (
 )
 
 const (
-	roleVariable   = "HOSTTEST_ROLE"
-	dirVariable    = "HOSTTEST_DIR"
-	sampleVariable = "HOSTTEST_SAMPLE"
-	lookEvery      = 10 * time.Millisecond
-	parallel       = "6"
+	roleVariable = "HOSTTEST_ROLE"
+	dirVariable  = "HOSTTEST_DIR"
+	lookEvery    = 10 * time.Millisecond
+	parallel     = "6"
 	// Patience is how long Await waits for something that should come at once.
 	Patience = 30 * time.Second
 )
@@ -44,9 +43,9 @@ const (
 type Role func(ctx context.Context, dir string) error
 
 // Main runs the tests with the sample built, or the role this process was started for. The role
-// "supervise" is there always.
-func Main(m *testing.M, roles map[string]Role) int {
-	role := os.Getenv(roleVariable)
+// "supervise" is there always. Clock and environment are the caller's.
+func Main(m *testing.M, now func() time.Time, env func(string) string, roles map[string]Role) int {
+	role := env(roleVariable)
 	if role == "" {
 		return withSample(m)
 	}
@@ -55,14 +54,14 @@ func Main(m *testing.M, roles map[string]Role) int {
 	run, ok := roles[role]
 	if role == "supervise" {
 		run, ok = func(ctx context.Context, dir string) error {
-			return supervise.Run(ctx, supervise.Options{Dir: dir, Now: time.Now, Log: Log(os.Stderr)})
+			return supervise.Run(ctx, supervise.Options{Dir: dir, Now: now, Log: Log(os.Stderr)})
 		}, true
 	}
 	if !ok {
 		fmt.Fprintln(os.Stderr, "no such role", role)
 		return 2
 	}
-	if err := run(ctx, os.Getenv(dirVariable)); err != nil {
+	if err := run(ctx, env(dirVariable)); err != nil {
 		fmt.Fprintln(os.Stderr, role, err)
 		return 1
 	}
@@ -70,21 +69,12 @@ func Main(m *testing.M, roles map[string]Role) int {
 }
 
 func withSample(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "sample")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	name := filepath.Join(dir, "sample")
+	name := sampleFile()
+	defer os.Remove(name)
 	cmd := exec.Command("go", "build", "-o", name, "connecthub/deploy/sample")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "cannot build the sample: %v\n%s", err, out)
-		return 1
-	}
-	if err := os.Setenv(sampleVariable, name); err != nil {
-		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	flag.Parse()
@@ -94,6 +84,11 @@ func withSample(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// sampleFile is this test run's own build of the sample service.
+func sampleFile() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("connecthub-sample-%d", os.Getpid()))
 }
 
 // Log is a logger for a process of a test.
@@ -279,7 +274,7 @@ func Pack(t testing.TB, m bundle.Manifest, files map[string][]byte) Bundle {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, bundle.ManifestName), raw, 0o644)
-	sample, err := os.ReadFile(os.Getenv(sampleVariable))
+	sample, err := os.ReadFile(sampleFile())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"connecthub/nodeclient/host/supervise"
 )
 
-func TestMain(m *testing.M) { os.Exit(hosttest.Main(m, nil)) }
+func TestMain(m *testing.M) { os.Exit(hosttest.Main(m, time.Now, os.Getenv, nil)) }
 
 type node struct {
 	dir    string
