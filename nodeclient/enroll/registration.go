@@ -298,3 +298,8 @@ func (e *Enrollment) Said() string {
 	defer e.mu.Unlock()
 	return e.said
 }
+
+// ReadIdentity is the identity in a node's folder, or nil; the agent need not run.
+func ReadIdentity(dir string) (*wire.Identity, error) {
+	return readOptional[wire.Identity](dir, identityFile)
+}

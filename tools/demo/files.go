@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-var versionField = regexp.MustCompile(`"version":\s*"[^"]*"`)
+var versionField = regexp.MustCompile(`"(version|VERSION)":\s*"[^"]*"`)
 
 func replaceVersion(manifest []byte, version string) []byte {
-	return versionField.ReplaceAll(manifest, []byte(`"version": "`+version+`"`))
+	return versionField.ReplaceAll(manifest, []byte(`"$1": "`+version+`"`))
 }
 
 func copyFile(from, to string) error {

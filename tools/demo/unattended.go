@@ -153,7 +153,7 @@ func sampleBundle(ctx context.Context, o options, version string) (string, error
 	if err := os.MkdirAll(filepath.Join(source, "bin"), 0o755); err != nil {
 		return "", err
 	}
-	manifest, err := os.ReadFile("deploy/sample/manifest.json")
+	manifest, err := os.ReadFile("deploy/sample/v1/manifest.json")
 	if err != nil {
 		return "", fmt.Errorf("cannot read the sample's manifest: %w", err)
 	}

@@ -1,0 +1,207 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"connecthub/models"
+	"connecthub/models/wire"
+	"connecthub/nodeclient/agent"
+	"connecthub/nodeclient/enroll"
+	"connecthub/nodeclient/host"
+	"connecthub/nodeclient/journal"
+	"connecthub/nodeclient/localweb"
+)
+
+type runCommand struct {
+	dirFlag
+}
+
+// node is one running agent program: its parts, and the agent while the node is registered.
+type node struct {
+	e          *env
+	dir        string
+	slots      *host.Slots
+	journal    *journal.Journal
+	enrollment *enroll.Enrollment
+	bootID     string
+
+	agent   atomic.Pointer[agent.Agent]
+	trouble struct {
+		sync.Mutex
+		text string
+	}
+}
+
+// Run works until the context ends. The services go on.
+func (r runCommand) Run(e *env) error {
+	n, err := open(e, r.Dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = n.journal.Close() }()
+	if err := startActiveIfIdle(e.ctx, n); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(e.ctx)
+	page, err := n.page()
+	if err != nil {
+		return err
+	}
+	g.Go(func() error { return page.Run(ctx) })
+	switch n.enrollment.Config().Role {
+	case models.Publisher:
+		g.Go(func() error { return n.enrollment.ServePeers(ctx) })
+	case models.Subscriber:
+		g.Go(func() error { return n.enrollment.FollowPublisher(ctx, n.note) })
+	}
+	g.Go(func() error { return n.work(ctx) })
+	return g.Wait()
+}
+
+func open(e *env, dir string) (*node, error) {
+	n := &node{e: e, dir: dir}
+	var err error
+	if n.bootID, err = host.BootID(); err != nil {
+		return nil, err
+	}
+	if n.slots, err = host.OpenSlots(dir); err != nil {
+		return nil, err
+	}
+	if n.journal, err = openJournal(dir); err != nil {
+		return nil, err
+	}
+	n.enrollment, err = enroll.Open(enroll.Options{Dir: dir, ClientVersion: e.version,
+		Version: func() models.Version { return installedVersion(n.slots) },
+		Busy:    func() bool { return n.journal.State().Entry != nil }, Now: e.now})
+	if err != nil {
+		_ = n.journal.Close()
+		return nil, err
+	}
+	return n, nil
+}
+
+// startActiveIfIdle starts the services after a boot; in the middle of an upgrade the agent decides
+// from its journal.
+func startActiveIfIdle(ctx context.Context, n *node) error {
+	if n.journal.State().Entry != nil {
+		return ensureSupervisor(ctx, n.dir)
+	}
+	return startActive(ctx, n.dir)
+}
+
+func (n *node) note(err error) {
+	n.trouble.Lock()
+	defer n.trouble.Unlock()
+	if n.trouble.text != err.Error() {
+		n.trouble.text = err.Error()
+		n.e.log.Warn("cannot join through the publisher", "error", err)
+	}
+}
+
+// work waits for an identity and runs the agent while there is one.
+func (n *node) work(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if n.enrollment.Identity() == nil {
+			if err := n.enrollment.Await(ctx); err != nil && ctx.Err() == nil {
+				return err
+			}
+			if n.enrollment.Identity() != nil {
+				continue
+			}
+			select {
+			case <-ctx.Done():
+			case <-n.enrollment.Changed():
+			}
+			continue
+		}
+		if err := n.serve(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serve runs the agent until ctx ends or the node is deregistered; then credential and fences are
+// forgotten, and the services go on (R6).
+func (n *node) serve(ctx context.Context) error {
+	identity := n.enrollment.Identity()
+	if err := n.journal.Saw(journal.Fence(identity.Fence)); err != nil {
+		return err
+	}
+	a, err := agent.New(agent.Options{Dir: n.dir, Hub: (*hub)(n.enrollment), Journal: n.journal,
+		Slots: n.slots, Machine: host.Machine{DataDir: n.dir}, ClientVersion: n.e.version,
+		BootID: n.bootID, Now: n.e.now, Log: n.e.log,
+		Revive: func(ctx context.Context) error { return ensureSupervisor(ctx, n.dir) }})
+	if err != nil {
+		return err
+	}
+	n.agent.Store(a)
+	defer n.agent.Store(nil)
+	n.e.log.Info("registered", "organization", identity.Organization, "cluster", identity.ClusterID,
+		"node", identity.NodeID)
+	err = a.Run(ctx)
+	if !errors.Is(err, agent.ErrDeregistered) {
+		return err
+	}
+	n.e.log.Info("the hub has stated that this node is no longer registered", "cause", err)
+	if err := n.journal.Reset(); err != nil {
+		return err
+	}
+	return n.enrollment.Forget("deregistered")
+}
+
+// hub is the enrollment as the agent sees it.
+type hub enroll.Enrollment
+
+// Poll asks the hub.
+func (h *hub) Poll(ctx context.Context, r wire.PollRequest) (wire.PollResponse, error) {
+	answer, err := (*enroll.Enrollment)(h).Poll(ctx, r)
+	return answer, translated(err)
+}
+
+// Confirm asks the hub.
+func (h *hub) Confirm(ctx context.Context, id models.PermitID, r wire.ConfirmRequest) (
+	wire.ConfirmResponse, error) {
+	answer, err := (*enroll.Enrollment)(h).Confirm(ctx, id, r)
+	return answer, translated(err)
+}
+
+// Bundle asks the depot.
+func (h *hub) Bundle(ctx context.Context, digest string, header http.Header) (
+	*http.Response, error) {
+	res, err := (*enroll.Enrollment)(h).Bundle(ctx, digest, header)
+	return res, translated(err)
+}
+
+func translated(err error) error {
+	var r *enroll.Refusal
+	switch {
+	case errors.Is(err, enroll.ErrStatement):
+		return fmt.Errorf("%w: %w", agent.ErrDeregistered, err)
+	case errors.As(err, &r) && r.RetryAfter > 0:
+		return &agent.RetryError{Err: err, After: r.RetryAfter}
+	}
+	return err
+}
+
+func (n *node) page() (*localweb.Server, error) {
+	c := n.enrollment.Config()
+	cert, err := enroll.PageCertificate(n.dir, c.FQDN, n.e.now())
+	if err != nil {
+		return nil, err
+	}
+	return localweb.New(localweb.Options{FQDN: c.FQDN, HubName: c.Hub, Certificate: cert,
+		Listen: c.PageListen, CheckPassword: c.CheckPassword, Inspect: n.enrollment.Inspect,
+		Allow: n.enrollment.Allow, Deny: n.enrollment.Deny, Status: n.status, Now: n.e.now,
+		Log: n.e.log})
+}
+
+const statusWait = 2 * time.Second

@@ -1,0 +1,115 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"connecthub/models"
+	"connecthub/nodeclient/enroll"
+	"connecthub/nodeclient/host"
+	"connecthub/nodeclient/host/supervise"
+)
+
+type statusCommand struct {
+	dirFlag
+	JSON bool `help:"As JSON."`
+}
+
+// report is what the command shows, read from disk and from the supervisor.
+type report struct {
+	FQDN         models.FQDN      `json:"fqdn"`
+	Role         models.NodeRole  `json:"role,omitempty"`
+	Registered   bool             `json:"registered"`
+	Organization string           `json:"organization,omitempty"`
+	Cluster      string           `json:"cluster,omitempty"`
+	NodeID       models.NodeID    `json:"node_id,omitempty"`
+	Version      models.Version   `json:"version"`
+	Upgrade      string           `json:"upgrade,omitempty"` // step of an open journal entry
+	Denied       []string         `json:"denied,omitempty"`
+	Services     supervise.Status `json:"services"`
+	Trouble      string           `json:"trouble,omitempty"`
+}
+
+// Run shows the node's state; it works whether or not the agent runs.
+func (s statusCommand) Run(e *env) error {
+	r, err := look(e.ctx, s.Dir)
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		enc := json.NewEncoder(e.out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(r)
+	}
+	registered := "not registered"
+	if r.Registered {
+		registered = fmt.Sprintf("registered to %s as part of %q", r.Organization, r.Cluster)
+	}
+	health := "unhealthy: " + r.Services.Detail()
+	if r.Services.Healthy() {
+		health = "healthy"
+	}
+	if r.Trouble != "" {
+		health = r.Trouble
+	}
+	_, err = fmt.Fprintf(e.out, "%s (%s)\n  %s\n  version   %s\n  services  %s\n", r.FQDN, r.Role,
+		registered, r.Version, health)
+	if err == nil && r.Upgrade != "" {
+		_, err = fmt.Fprintf(e.out, "  upgrade   under way: %s\n", r.Upgrade)
+	}
+	return err
+}
+
+func look(ctx context.Context, dir string) (report, error) {
+	c, err := enroll.LoadConfig(dir)
+	if err != nil {
+		return report{}, err
+	}
+	r := report{FQDN: c.FQDN, Role: c.Role}
+	identity, err := enroll.ReadIdentity(dir)
+	if err != nil {
+		return r, err
+	}
+	if identity != nil {
+		r.Registered, r.Organization = true, identity.Organization
+		r.Cluster, r.NodeID = identity.DisplayName, identity.NodeID
+	}
+	slots, err := host.ViewSlots(dir)
+	if err != nil {
+		return r, err
+	}
+	r.Version = installedVersion(slots)
+	ctx, cancel := context.WithTimeout(ctx, statusWait)
+	defer cancel()
+	if r.Services, err = (supervise.Client{Dir: dir}).Status(ctx); err != nil {
+		r.Trouble = "the supervisor does not answer"
+	}
+	return r, nil
+}
+
+type resetCommand struct {
+	dirFlag
+	Confirm string `required:"" help:"This node's FQDN, typed."`
+}
+
+// Run forgets the registration on this node. It refuses during an upgrade, and while the agent
+// runs the agent must be stopped first.
+func (r resetCommand) Run(e *env) error {
+	n, err := open(e, r.Dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = n.journal.Close() }()
+	if r.Confirm != string(n.enrollment.Config().FQDN) {
+		return fmt.Errorf("type this node's name: --confirm %s", n.enrollment.Config().FQDN)
+	}
+	if n.journal.State().Entry != nil {
+		return errors.New("an upgrade on this node has not ended; start the agent and let it end")
+	}
+	if err := n.journal.Reset(); err != nil {
+		return err
+	}
+	return n.enrollment.Forget("reset on this node")
+}
