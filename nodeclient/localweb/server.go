@@ -1,0 +1,206 @@
+package localweb
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"connecthub/models"
+	"connecthub/models/wire"
+	"connecthub/nodeclient/agent"
+)
+
+const (
+	maxForm      = 16 << 10
+	readDeadline = 20 * time.Second
+	// writeDeadline is longer than a call to the hub may take.
+	writeDeadline = 40 * time.Second
+	idleDeadline  = 2 * time.Minute
+	maxHeader     = 16 << 10
+)
+
+//go:embed assets pages
+var files embed.FS
+
+// Options are what the page is given; all are needed.
+type Options struct {
+	FQDN        models.FQDN
+	HubName     string // the hub of set-up, as its address
+	Certificate tls.Certificate
+	Listen      string // HOST:PORT
+	// CheckPassword is asked about the application user, one attempt at a time.
+	CheckPassword func(user, password string) bool
+	Inspect       func(ctx context.Context, ticket, language string) (wire.InspectResponse, error)
+	// Allow answers where the browser goes back to.
+	Allow  func(ctx context.Context, ticket, language string) (string, error)
+	Deny   func(ctx context.Context, ticket, language string) error
+	Status func() Status
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Status is how the node stands, as the page shows it.
+type Status struct {
+	ClientVersion string
+	Role          models.NodeRole // empty: in no cluster yet
+	Publisher     models.FQDN     // of a subscriber
+	Members       []models.FQDN   // that the publisher knows, without itself
+	Identity      *wire.Identity  // nil: not registered
+	Claimed       bool            // allowed, and waiting for the return leg
+	Said          string          // "deregistered", "removed", "replaced": why it is not registered
+	Version       models.Version
+	Health        models.Health
+	HealthDetail  string
+	// Agent is nil while no agent runs, that is: while the node is not registered.
+	Agent *agent.Status
+	// Trouble is what keeps the node from joining or polling, or empty.
+	Trouble string
+}
+
+// Server is the node's own page.
+type Server struct {
+	o        Options
+	pages    map[string]*template.Template
+	sessions *sessions
+	attempts *attempts
+}
+
+// New prepares the page; it starts nothing.
+func New(o Options) (*Server, error) {
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return nil, fmt.Errorf("cannot make the key of the page's forms: %w", err)
+	}
+	s := &Server{o: o, pages: map[string]*template.Template{},
+		sessions: newSessions(key, o.Now), attempts: newAttempts(o.Now)}
+	for _, name := range []string{"status", "signin", "access", "message"} {
+		t, err := template.ParseFS(files, "pages/frame.html", "pages/"+name+".html")
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the page %s: %w", name, err)
+		}
+		s.pages[name] = t
+	}
+	return s, nil
+}
+
+// Run serves the page until ctx ends, and then lets requests under way finish.
+func (s *Server) Run(ctx context.Context) error {
+	listener, err := net.Listen("tcp", s.o.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot serve the node's page: %w", err)
+	}
+	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: readDeadline,
+		ReadTimeout: readDeadline, WriteTimeout: writeDeadline, IdleTimeout: idleDeadline,
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
+		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12,
+			Certificates: []tls.Certificate{s.o.Certificate}}}
+	done := make(chan error, 1)
+	go func() { done <- server.ServeTLS(listener, "", "") }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("cannot serve the node's page: %w", err)
+	case <-ctx.Done():
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := server.Shutdown(end); err != nil {
+		_ = server.Close()
+	}
+	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("cannot serve the node's page: %w", err)
+	}
+	return nil
+}
+
+// Handler is the page as a handler. It must be served over TLS: its cookies are worth nothing else.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.status)
+	mux.HandleFunc("GET /sign-in", s.signInPage)
+	mux.HandleFunc("POST /sign-in", s.signIn)
+	mux.HandleFunc("POST /sign-out", s.signOut)
+	mux.HandleFunc("GET /register", s.registerPage)
+	mux.HandleFunc("POST /register", s.signIn)
+	mux.HandleFunc("GET /register/access", s.accessPage)
+	mux.HandleFunc("POST /register/access", s.decide)
+	mux.Handle("GET /assets/", http.FileServerFS(files))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		t := wordsOf(language(r))
+		s.message(w, r, http.StatusNotFound, t.NotFound, "")
+	})
+	return s.guard(mux)
+}
+
+// guard holds what is true for every answer: one name, no framing, no foreign script, no cache, and
+// no form from another site.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy("'self'"))
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		// Not no-referrer: with that a browser sends "Origin: null" with the page's own forms.
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+		h.Set("Cache-Control", "no-store")
+		h.Set("Vary", "Accept-Language, Cookie")
+		t := wordsOf(language(r))
+		if !strings.EqualFold(hostName(r.Host), string(s.o.FQDN)) {
+			s.message(w, r, http.StatusMisdirectedRequest, t.WrongHost+" "+string(s.o.FQDN), "")
+			return
+		}
+		if r.Method == http.MethodPost && !sameOrigin(r) {
+			s.message(w, r, http.StatusForbidden, t.ForeignOrigin, "")
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		rememberLanguage(w, r)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// policy allows the page's own files only. Where forms may lead is an argument: a browser applies it
+// to redirects too, and the answer to "allow" leads back to the hub's console.
+func policy(forms string) string {
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+		"base-uri 'none'; frame-ancestors 'none'; form-action " + forms
+}
+
+func hostName(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return name
+	}
+	return host
+}
+
+// sameOrigin refuses a form that another site sends. Every browser states the origin of a POST.
+func sameOrigin(r *http.Request) bool {
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
+		return false
+	}
+	return strings.EqualFold(r.Header.Get("Origin"), "https://"+r.Host)
+}
+
+// render writes a page whole, or none.
+func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, page any) {
+	var text strings.Builder
+	if err := s.pages[name].ExecuteTemplate(&text, "frame", page); err != nil {
+		s.o.Log.ErrorContext(r.Context(), "cannot render the node's page", "page", name, "error", err)
+		http.Error(w, "cannot show this page", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text.String()))
+}
