@@ -231,26 +231,26 @@ const maxWindows = 10_000
 func printWindows(out io.Writer, w config.Windows) error {
 	clock, err := window.ParseTimeOfDay(w.Time)
 	if err != nil {
-		return err
+		return models.Invalid("invalid_time", "time")
 	}
 	days, err := window.ParseDays(w.Days)
 	if err != nil {
-		return err
+		return models.Invalid("invalid_days", "days")
 	}
 	zone, err := window.LoadZone(w.Zone)
 	if err != nil {
-		return err
+		return models.Invalid("invalid_zone", "zone")
 	}
 	from, err := window.ParseDate(w.From)
 	if err != nil {
-		return err
+		return models.Invalid("invalid_date", "from")
 	}
 	if w.Count < 1 || w.Count > maxWindows {
-		return fmt.Errorf("cannot print %d windows: from 1 to %d", w.Count, maxWindows)
+		return models.Invalid("invalid_count", "count")
 	}
 	rule, err := window.NewRule(clock, days, zone, w.Length)
 	if err != nil {
-		return err
+		return models.Invalid("invalid_length", "length")
 	}
 	return window.PrintStarts(out, rule, from, w.Count)
 }
