@@ -3,14 +3,24 @@
 package fleet
 
 import (
+	"context"
+	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"connecthub/hub/keys"
 	"connecthub/models"
+	"connecthub/models/store"
 )
 
-// Options are what a Fleet needs. Store and Keys follow with their packages.
+// Options are what a Fleet needs.
 type Options struct {
+	Store     *store.Store
+	Keys      *keys.Hub
 	Now       func() time.Time
 	Log       *slog.Logger
 	PublicURL string // of the console, e.g. https://hub.example.com
@@ -22,9 +32,81 @@ type Options struct {
 
 // Fleet is every cluster of the hub.
 type Fleet struct {
-	o      Options
-	events broker
+	o       Options
+	replica string
+	hub     atomic.Pointer[models.HubState]
+	roster  roster
+	tokens  tokens
+	events  broker
 }
 
 // New makes a Fleet; Run keeps it up to date.
-func New(o Options) (*Fleet, error) { return &Fleet{o: o}, nil }
+func New(o Options) (*Fleet, error) {
+	if o.Store == nil || o.Keys == nil || o.Now == nil || o.Log == nil || o.PublicURL == "" {
+		return nil, errors.New("cannot make a fleet without a store, keys, a clock, a log and a URL")
+	}
+	if o.PollNear == 0 {
+		o.PollNear = 30 * time.Second
+	}
+	if o.PollFar == 0 {
+		o.PollFar = 5 * time.Minute
+	}
+	if o.NodePagePort == nil {
+		o.NodePagePort = func(models.FQDN) int { return 8445 }
+	}
+	return &Fleet{o: o, replica: uuid.NewString()}, nil
+}
+
+// Run loads the roster, unless Load has, and keeps it up to date until ctx ends.
+func (f *Fleet) Run(ctx context.Context) error {
+	if !f.Ready() {
+		if err := f.Load(ctx); err != nil {
+			return err
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return f.o.Store.Listen(ctx, channelFleet, func(p string) { f.heard(ctx, p) })
+	})
+	g.Go(func() error {
+		return f.o.Store.Listen(ctx, store.ChannelReleases, func(string) { f.refresh(ctx) })
+	})
+	if f.o.Store.Dialect() == store.PostgreSQL {
+		g.Go(func() error {
+			f.refreshNow(ctx)
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// refreshNow reads everything again every minute: a replica may have missed a word.
+func (f *Fleet) refreshNow(ctx context.Context) {
+	ticker := time.NewTicker(refreshEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			f.refresh(ctx)
+		}
+	}
+}
+
+func (f *Fleet) incarnation() uint64 {
+	if h := f.hub.Load(); h != nil {
+		return h.Incarnation
+	}
+	return 0
+}
+
+func (f *Fleet) hubID() string {
+	if h := f.hub.Load(); h != nil {
+		return h.HubID
+	}
+	return ""
+}
+
+// now is the hub's clock as both databases keep it.
+func (f *Fleet) now() time.Time { return f.o.Now().UTC().Truncate(time.Microsecond) }

@@ -1,0 +1,97 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"connecthub/models"
+	"connecthub/models/store"
+	"connecthub/scheduler/rollout"
+)
+
+// hubActor is the hub itself: what time alone does.
+func hubActor() Actor { return Actor{Kind: models.ActorHub, Name: "hub"} }
+
+// ExpireRegistrations writes down which registrations have passed their time (R2).
+func (f *Fleet) ExpireRegistrations(ctx context.Context) error {
+	return f.o.Store.Update(ctx, func(tx *store.Tx) error {
+		ended, err := tx.Hub().ExpireRegistrations(f.now())
+		if err != nil {
+			return fmt.Errorf("cannot expire registrations: %w", err)
+		}
+		for _, r := range ended {
+			if err := f.recordRegistration(tx, hubActor(), r, ActionRegistrationExpired); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// SweepPermits does what time alone does to each cluster: lapsed offers, lost holders, rollouts that
+// have reached their end, the account of pending upgrades (R12, R13, R18 to R20).
+func (f *Fleet) SweepPermits(ctx context.Context) error {
+	var failed error
+	for _, c := range f.all() {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		failed = errors.Join(failed, f.sweep(ctx, c))
+	}
+	return failed
+}
+
+func (f *Fleet) sweep(ctx context.Context, c *cluster) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.known || len(rollout.Sweep(c.rows.snapshot(f.incarnation(), ""), f.now())) == 0 {
+		return nil
+	}
+	id, org := c.rows.cluster.ID, c.rows.cluster.OrganizationID
+	err := f.changeLocked(ctx, c, hubActor(), org, id, func(w *work, _ *store.Scope) error {
+		w.apply(rollout.Sweep(w.snapshot(f.incarnation(), ""), w.now))
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("cannot sweep cluster %s: %w", id, err)
+	}
+	return nil
+}
+
+// FlushSeen writes when nodes were seen that had no news.
+func (f *Fleet) FlushSeen(ctx context.Context) error {
+	var batch []store.Seen
+	for _, c := range f.all() {
+		c.mu.Lock()
+		for i, dirty := range c.dirty {
+			n := &c.rows.members[i]
+			if dirty && n.SeenAt != nil {
+				batch = append(batch, store.Seen{Node: n.ID, At: *n.SeenAt, Counter: n.Counter,
+					IntervalSeconds: n.IntervalSeconds})
+			}
+			c.dirty[i] = false
+		}
+		c.mu.Unlock()
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	err := f.o.Store.Update(ctx, func(tx *store.Tx) error { return tx.Hub().SaveSeen(batch) })
+	if err != nil {
+		return fmt.Errorf("cannot store when nodes were seen: %w", err)
+	}
+	return nil
+}
+
+// PurgeOld forgets what cannot count any more.
+func (f *Fleet) PurgeOld(ctx context.Context) error {
+	now := f.now()
+	f.tokens.mu.Lock()
+	f.tokens.drop(now)
+	f.tokens.mu.Unlock()
+	return f.o.Store.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.Hub().PurgeAssertions(now)
+		return err
+	})
+}
