@@ -234,7 +234,7 @@ func (w *world) checkAlways() {
 		}
 	}
 	for _, n := range w.nodes {
-		if n.stopped && !n.given {
+		if n.stopped && n.outcome == "" && !n.given {
 			down++
 		}
 	}

@@ -142,9 +142,11 @@ func (v *view) lapsedWindow(p *models.Permit, r *models.Release) (models.Reason,
 		return models.ReasonScheduleChanged, string(r.Version), true
 	case !open:
 		return models.ReasonWindowClosed, string(r.Version), true
+	case p.StartBy.After(window.StartBy(w)):
+		return models.ReasonScheduleChanged, string(r.Version), true
 	case w.Start.Equal(v.s.Plan.Extra.Start) && w.End.Equal(v.s.Plan.Extra.End):
 		return "", "", false // an Upgrade now in an open window withdraws nothing
-	case p.OfferedAt.Before(w.Start) || p.StartBy.After(window.StartBy(w)):
+	case p.OfferedAt.Before(w.Start):
 		return models.ReasonScheduleChanged, string(r.Version), true
 	}
 	return "", "", false
