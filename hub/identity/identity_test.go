@@ -48,6 +48,11 @@ var browser = models.Actor{Address: "203.0.113.7", TrackingID: "t"}
 // newScene is a hub after its first start.
 func newScene(t *testing.T) *scene {
 	t.Helper()
+	return newSceneOf(t, identity.Hurry)
+}
+
+func newSceneOf(t *testing.T, adjust func(*identity.Identity)) *scene {
+	t.Helper()
 	c := &clock{now: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)}
 	s, err := store.Open(t.Context(), store.Options{Now: c.Now,
 		DSN: "sqlite:" + filepath.Join(t.TempDir(), "hub.db")})
@@ -60,6 +65,12 @@ func newScene(t *testing.T) *scene {
 	}
 	sc := &scene{t: t, clock: c, store: s, identity: identity.New(identity.Options{Store: s,
 		Now: c.Now, Log: slog.New(slog.DiscardHandler)})}
+	adjust(sc.identity)
+	for range 2 {
+		if err := sc.identity.EnsureVendor(t.Context(), hubItself); err != nil {
+			t.Fatal(err)
+		}
+	}
 	sc.password, err = sc.identity.EnsureFirst(t.Context(), hubItself, first())
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +146,7 @@ func TestTheFirstStartMakesOneTenantOneAdminAndTheVendorOnce(t *testing.T) {
 
 func TestTheStoreHoldsNeitherPasswordNorToken(t *testing.T) {
 	t.Parallel()
-	s := newScene(t)
+	s := newSceneOf(t, func(*identity.Identity) {})
 	in := s.mustSignIn()
 	err := s.store.View(t.Context(), func(tx *store.Tx) error {
 		u, err := tx.Hub().UserByEmail(email)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"slices"
 	"strings"
 
 	"connecthub/models"
@@ -21,13 +22,33 @@ type First struct {
 	Email                        string
 }
 
-// EnsureFirst makes the vendor's organization, the first tenant and its full admin where the hub
-// has none yet, and answers with the admin's password: this once, and empty ever after.
+// EnsureVendor makes the vendor's organization where there is none.
+func (i *Identity) EnsureVendor(ctx context.Context, a models.Actor) error {
+	_, err := i.Vendor(ctx)
+	var missing *models.Refusal
+	if !errors.As(err, &missing) {
+		return err
+	}
+	err = i.o.Store.Update(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Hub().VendorOrganization(); !errors.Is(err, store.ErrNotFound) {
+			return err // another replica was first
+		}
+		_, err := i.addOrganization(tx, a, vendorName, "UTC", "en", true)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("cannot make the vendor's organization: %w", err)
+	}
+	return nil
+}
+
+// EnsureFirst makes the first tenant and its full admin where the hub has no tenant yet, and
+// answers with the admin's password: this once, and empty ever after.
 func (i *Identity) EnsureFirst(ctx context.Context, a models.Actor, f First) (string, error) {
 	done := false
 	err := i.o.Store.View(ctx, func(tx *store.Tx) error {
 		all, err := tx.Hub().Organizations()
-		done = len(all) > 0
+		done = hasTenant(all)
 		return err
 	})
 	if err != nil || done {
@@ -47,11 +68,8 @@ func (i *Identity) EnsureFirst(ctx context.Context, a models.Actor, f First) (st
 	}
 	err = i.o.Store.Update(ctx, func(tx *store.Tx) error {
 		all, err := tx.Hub().Organizations()
-		if err != nil || len(all) > 0 {
+		if err != nil || hasTenant(all) {
 			password = "" // another replica was first
-			return err
-		}
-		if _, err := i.addOrganization(tx, a, vendorName, "UTC", "en", true); err != nil {
 			return err
 		}
 		first, err := i.addOrganization(tx, a, f.Organization, f.Zone, f.Language, false)
@@ -66,6 +84,10 @@ func (i *Identity) EnsureFirst(ctx context.Context, a models.Actor, f First) (st
 		return "", fmt.Errorf("cannot make the first organization: %w", err)
 	}
 	return password, nil
+}
+
+func hasTenant(all []models.Organization) bool {
+	return slices.ContainsFunc(all, func(o models.Organization) bool { return !o.Vendor })
 }
 
 // CreateOrganization makes a tenant.

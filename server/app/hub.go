@@ -11,6 +11,7 @@ import (
 
 	"connecthub/hub/depot"
 	"connecthub/hub/identity"
+	"connecthub/models"
 	"connecthub/models/store"
 	"connecthub/server/config"
 )
@@ -79,6 +80,19 @@ func fill(ctx context.Context, s *store.Store, c config.Config, now func() time.
 	if err != nil {
 		return nil, err
 	}
-	return &hub{store: s, depot: d,
-		identity: identity.New(identity.Options{Store: s, Now: now, Log: log})}, nil
+	people := identity.New(identity.Options{Store: s, Now: now, Log: log})
+	if err := people.EnsureVendor(ctx, itself()); err != nil {
+		return nil, err
+	}
+	err = s.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.Hub().InitHubState(now().UTC())
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot name the hub: %w", err)
+	}
+	return &hub{store: s, depot: d, identity: people}, nil
 }
+
+// itself is the hub as the one who acts.
+func itself() models.Actor { return models.Actor{Kind: models.ActorHub, Name: "hub"} }

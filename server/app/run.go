@@ -14,7 +14,6 @@ import (
 	"connecthub/hub/fleet"
 	"connecthub/hub/identity"
 	"connecthub/hub/keys"
-	"connecthub/models"
 	"connecthub/scheduler"
 	"connecthub/server/config"
 
@@ -75,7 +74,7 @@ func serve(ctx context.Context, c config.Config, h *hub, around Around) error {
 	if err != nil {
 		return err
 	}
-	password, err := h.identity.EnsureFirst(ctx, models.Actor{Kind: models.ActorHub, Name: "hub"},
+	password, err := h.identity.EnsureFirst(ctx, itself(),
 		identity.First{Organization: c.OrganizationName, Zone: c.OrganizationZone,
 			Language: c.OrganizationLanguage, Email: c.AdminEmail})
 	if err != nil {

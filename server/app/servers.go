@@ -133,17 +133,8 @@ func (s *service) node(metrics *handlers.Metrics) (*echo.Echo, error) {
 	}
 	s.health.register(e)
 	nodeapi.Register(e, s.fleet)
-	depotapi.Register(e, s.hub.depot, s.mayFetch)
+	depotapi.Register(e, s.hub.depot, s.fleet.AllowFetch)
 	return e, nil
-}
-
-// mayFetch joins who has a token with what its permit allows.
-func (s *service) mayFetch(ctx context.Context, accessToken, digest string) error {
-	node, err := s.fleet.Authenticate(ctx, accessToken)
-	if err != nil {
-		return err
-	}
-	return s.fleet.MayFetch(ctx, node, digest)
 }
 
 func (s *service) server(name string, h http.Handler, l net.Listener) *server {
