@@ -117,6 +117,10 @@ func (s *Store) attempt(ctx context.Context, writing bool, fn func(tx *Tx) error
 		}
 	}()
 	if err := fn(tx); err != nil {
+		if tx.failed != nil && s.retryable(tx.failed) {
+			// whatever fn made of it: the transaction has to begin again
+			return tx.failed
+		}
 		return err
 	}
 	if tx.failed != nil {

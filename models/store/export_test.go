@@ -1,0 +1,39 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"gorm.io/gorm"
+)
+
+// Unscoped answers the guarded gorm handle as a careless method would use it.
+func (s *Store) Unscoped() *gorm.DB { return s.write }
+
+// Scoped answers the handle of one tenant inside a transaction.
+func (s *Scope) Scoped() *gorm.DB { return s.db }
+
+// Pools answers the pools, the writing one first.
+func (s *Store) Pools() []*sql.DB { return s.pools }
+
+// TenantTable and SQLiteIndex are what the schema is compared with.
+var (
+	TenantTable = tenantTable
+	SQLiteIndex = sqliteIndex
+)
+
+// ReadBack opens a connection with other settings and answers what Open would say of it.
+func ReadBack(ctx context.Context, dsn string) error {
+	conn, err := sqliteConnector{dsn: dsn}.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// Pragmas reads the settings of a pool's connection.
+func Pragmas(ctx context.Context, conn *sql.Conn) error {
+	return conn.Raw(func(c any) error {
+		return checkPragmas(ctx, c.(*sqliteConn).SQLiteConn)
+	})
+}
