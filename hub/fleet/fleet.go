@@ -6,11 +6,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/errgroup"
 
 	"connecthub/hub/keys"
 	"connecthub/models"
@@ -64,20 +64,23 @@ func (f *Fleet) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		return f.o.Store.Listen(ctx, channelFleet, func(p string) { f.heard(ctx, p) })
-	})
-	g.Go(func() error {
-		return f.o.Store.Listen(ctx, store.ChannelReleases, func(string) { f.refresh(ctx) })
-	})
-	if f.o.Store.Dialect() == store.PostgreSQL {
-		g.Go(func() error {
-			f.refreshNow(ctx)
-			return nil
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wait sync.WaitGroup
+	var failed [2]error
+	listen := func(at int, channel string, heard func(string)) {
+		wait.Go(func() {
+			defer cancel() // one without the other would be half deaf
+			failed[at] = f.o.Store.Listen(ctx, channel, heard)
 		})
 	}
-	return g.Wait()
+	listen(0, channelFleet, func(p string) { f.heard(ctx, p) })
+	listen(1, store.ChannelReleases, func(string) { f.refresh(ctx) })
+	if f.o.Store.Dialect() == store.PostgreSQL {
+		wait.Go(func() { f.refreshNow(ctx) })
+	}
+	wait.Wait()
+	return errors.Join(failed[0], failed[1])
 }
 
 // refreshNow reads everything again every minute: a replica may have missed a word.
