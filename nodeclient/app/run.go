@@ -152,7 +152,7 @@ func (n *node) serve(ctx context.Context) error {
 		return err
 	}
 	n.e.log.Info("the hub has stated that this node is no longer registered", "cause", err)
-	if err := n.journal.Reset(); err != nil {
+	if err := n.journal.Reset(); err != nil { // the agent has done it, unless it was cut short
 		return err
 	}
 	return n.enrollment.Forget("deregistered")

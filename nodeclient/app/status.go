@@ -10,6 +10,7 @@ import (
 	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/host"
 	"connecthub/nodeclient/host/supervise"
+	"connecthub/nodeclient/localweb"
 )
 
 type statusCommand struct {
@@ -112,4 +113,34 @@ func (r resetCommand) Run(e *env) error {
 		return err
 	}
 	return n.enrollment.Forget("reset on this node")
+}
+
+// status is what the node's own page shows.
+func (n *node) status() localweb.Status {
+	c := n.enrollment.Config()
+	// best effort: the page shows what is known; whoever needs the members reads the error
+	members, _ := enroll.Members(n.dir)
+	s := localweb.Status{ClientVersion: n.e.version, Role: c.Role, Publisher: c.Publisher,
+		Members: members, Identity: n.enrollment.Identity(), Claimed: n.enrollment.Claimed(),
+		Said: n.enrollment.Said(), Version: installedVersion(n.slots), Health: models.HealthUnknown}
+	if a := n.agent.Load(); a != nil {
+		st := a.Status()
+		s.Agent, s.Health, s.HealthDetail, s.Trouble = &st, st.Health, st.Detail, st.Trouble
+		return s
+	}
+	ctx, cancel := context.WithTimeout(n.e.ctx, statusWait)
+	defer cancel()
+	services, err := supervise.Client{Dir: n.dir}.Status(ctx)
+	switch {
+	case err != nil:
+		s.HealthDetail = "the supervisor does not answer"
+	case services.Healthy():
+		s.Health = models.Healthy
+	default:
+		s.Health, s.HealthDetail = models.Unhealthy, services.Detail()
+	}
+	n.trouble.Lock()
+	defer n.trouble.Unlock()
+	s.Trouble = n.trouble.text
+	return s
 }

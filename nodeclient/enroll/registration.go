@@ -292,6 +292,13 @@ func (e *Enrollment) Forget(why string) error {
 	return nil
 }
 
+// Claimed says whether a claim waits for the return leg.
+func (e *Enrollment) Claimed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.pending != nil
+}
+
 // Said is why the last registration ended, or empty.
 func (e *Enrollment) Said() string {
 	e.mu.Lock()

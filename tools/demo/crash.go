@@ -41,6 +41,9 @@ func crash(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if err := s.hub.publish(ctx, s.bundles[0], "regular"); err != nil {
+		return err
+	}
 	far := time.Now().UTC().Add(10 * time.Hour).Truncate(time.Minute)
 	if err := s.schedule(ctx, id, far); err != nil {
 		return err

@@ -36,6 +36,9 @@ func e2e(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if err := s.hub.publish(ctx, s.bundles[0], "regular"); err != nil {
+		return err
+	}
 	repository, err := os.Getwd()
 	if err != nil {
 		return err

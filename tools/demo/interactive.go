@@ -35,8 +35,10 @@ func interactive(ctx context.Context, o options) error {
 	}
 	published := filepath.Join(o.dir, "published-2")
 	if _, err := os.Stat(published); err != nil {
-		if err := s.hub.publish(ctx, s.bundles[1], "regular"); err != nil {
-			return err
+		for _, bundle := range s.bundles {
+			if err := s.hub.publish(ctx, bundle, "regular"); err != nil {
+				return err
+			}
 		}
 		if err := os.WriteFile(published, nil, 0o600); err != nil {
 			return err

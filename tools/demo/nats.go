@@ -52,6 +52,9 @@ func natsDemo(ctx context.Context, o options) error {
 		return err
 	}
 	defer traffic.abandon()
+	if err := s.hub.publish(ctx, s.bundles[0], "regular"); err != nil {
+		return err
+	}
 	if err := s.hub.publish(ctx, s.bundles[1], "regular"); err != nil {
 		return err
 	}

@@ -37,6 +37,9 @@ func unattended(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if err := s.hub.publish(ctx, s.bundles[0], "regular"); err != nil {
+		return err
+	}
 	w := watch(s.services())
 	published := time.Now()
 	if err := s.hub.publish(ctx, s.bundles[1], "regular"); err != nil {
