@@ -1,0 +1,241 @@
+package adminapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"connecthub/handlers/adminapi"
+	"connecthub/models"
+	"connecthub/server/app"
+	"connecthub/server/config"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+const base = adminapi.Base
+
+// hub is a real hub on loopback.
+type hub struct {
+	t   *testing.T
+	url string
+	dir string
+	doc *openapi3.T
+	own string // password of the first admin
+}
+
+const (
+	firstAdmin = "admin@example.com"
+	password   = "a long password"
+)
+
+func startHub(t *testing.T) *hub {
+	t.Helper()
+	h := &hub{t: t, dir: filepath.Join(t.TempDir(), "data")}
+	line, _, err := config.Parse([]string{"serve", "--data", h.dir, "--listen", "127.0.0.1:0",
+		"--node-listen", "127.0.0.1:0"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.doc, err = adminapi.Document(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, ended := make(chan app.Bound, 1), make(chan error, 1)
+	go func() {
+		ended <- app.Run(ctx, line.Config, app.Around{Version: "test", Now: time.Now,
+			Out: io.Discard, Log: slog.New(slog.DiscardHandler),
+			Ready: func(b app.Bound) { ready <- b }})
+	}()
+	select {
+	case b := <-ready:
+		h.url, h.own = "http://"+b.Console.String(), b.Password
+	case err := <-ended:
+		cancel()
+		t.Fatalf("the hub did not start: %v", err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the hub ended with: %v", err)
+		}
+	})
+	return h
+}
+
+// command runs the hub's command line beside it.
+func (h *hub) command(args ...string) {
+	h.t.Helper()
+	var errOut strings.Builder
+	if code := app.Main(h.t.Context(), append(args, "--data", h.dir), "test", io.Discard, &errOut); code != 0 {
+		h.t.Fatalf("%v: %s", args, errOut.String())
+	}
+}
+
+// person makes a user and signs it in.
+func (h *hub) person(email, organization string, role models.Role) *browser {
+	h.t.Helper()
+	file := filepath.Join(h.t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte(password), 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+	h.command("user", "create", email, "--organization", organization, "--role", string(role),
+		"--password-file", file)
+	b := h.browser()
+	b.signIn(email, password)
+	return b
+}
+
+// browser is one browser at the console; it checks every answer against the OpenAPI document.
+type browser struct {
+	*hub
+	cookie string
+}
+
+func (h *hub) browser() *browser { return &browser{hub: h} }
+
+func (h *hub) admin() *browser {
+	h.t.Helper()
+	b := h.browser()
+	b.signIn(firstAdmin, h.own)
+	return b
+}
+
+func (b *browser) signIn(email, password string) {
+	b.t.Helper()
+	body, err := json.Marshal(map[string]string{"email": email, "password": password})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	a := b.ask("POST", "/session", string(body))
+	if a.status != http.StatusOK {
+		b.t.Fatalf("sign-in of %s: %d %s", email, a.status, a.body)
+	}
+	b.cookie, _, _ = strings.Cut(a.header.Get("Set-Cookie"), ";")
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	value  map[string]any
+}
+
+func (a answer) code() string { code, _ := a.value["code"].(string); return code }
+
+func (b *browser) request(method, path, body string, header ...string) *http.Request {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), method, b.url+base+path, strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if b.cookie != "" {
+		req.Header.Set("Cookie", b.cookie)
+	}
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	return req
+}
+
+func (b *browser) ask(method, path, body string, header ...string) answer {
+	b.t.Helper()
+	req := b.request(method, path, body, header...)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	a := answer{status: res.StatusCode, header: res.Header, body: string(text)}
+	if strings.Contains(res.Header.Get("Content-Type"), "json") {
+		if err := json.Unmarshal(text, &a.value); err != nil {
+			b.t.Fatalf("%s %s: no JSON: %s", method, path, text)
+		}
+		b.holds(method, path, a)
+	}
+	return a
+}
+
+// holds checks an answer against what the document says of the operation.
+func (b *browser) holds(method, path string, a answer) {
+	b.t.Helper()
+	op := b.operation(method, path)
+	if op == nil {
+		return
+	}
+	r := op.Responses.Status(a.status)
+	media := "application/json"
+	if r == nil {
+		r, media = op.Responses.Default(), "application/problem+json"
+	}
+	content := r.Value.Content[media]
+	if content == nil || !strings.HasPrefix(a.header.Get("Content-Type"), media) {
+		b.t.Errorf("%s %s: %d as %s", method, path, a.status, a.header.Get("Content-Type"))
+		return
+	}
+	if err := content.Schema.Value.VisitJSON(a.value); err != nil {
+		b.t.Errorf("%s %s: %d is not as the document says: %v\n%s", method, path, a.status, err, a.body)
+	}
+}
+
+func (b *browser) operation(method, path string) *openapi3.Operation {
+	path, _, _ = strings.Cut(path, "?")
+	for pattern, item := range b.doc.Paths.Map() {
+		expression := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(pattern, `[^/]+`)
+		if regexp.MustCompile("^" + expression + "$").MatchString(path) {
+			if op := item.GetOperation(method); op != nil && (pattern == path || strings.Contains(pattern, "{")) {
+				return op
+			}
+		}
+	}
+	return nil
+}
+
+// call is one way to call an operation of the document, about things that do not exist.
+type call struct {
+	id, method, path string
+	body             string // what is right in form; empty for none
+}
+
+func (h *hub) calls() []call {
+	var all []call
+	bodies := map[string]string{
+		"signIn":               `{"email":"a@example.com","password":"x"}`,
+		"createRegistration":   `{"display_name":"","fqdn":""}`,
+		"completeRegistration": `{"code":"none"}`,
+		"setReleaseState":      `{"state":"paused"}`,
+		"enterMaintenance":     `{"reason":"disk"}`,
+		"saveSchedules":        `{"version":1,"schedules":` + schedules + `}`,
+		"previewSchedules":     schedules,
+	}
+	for pattern, item := range h.doc.Paths.Map() {
+		path := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(pattern, "none")
+		for method, op := range item.Operations() {
+			c := call{id: op.OperationID, method: method, path: path, body: bodies[op.OperationID]}
+			if c.body == "" && op.RequestBody != nil {
+				c.body = `{"typed_name":"none"}`
+			}
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+const schedules = `{"zone":"UTC","regular":{"time":"03:00","days":["monday"],"length_minutes":120},` +
+	`"emergency":{"time":"03:00","length_minutes":120}}`
