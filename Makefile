@@ -15,10 +15,9 @@ run: build ## the hub on http://localhost:8080 and a demo cluster; Ctrl-C stops 
 
 demo: build ## the main job unattended, with its figures (MUTANT=1: without the guard)
 	@if [ -n "$(MUTANT)" ]; then go build -tags mutant -o bin/server-mutant ./server; fi
-	@exec ./bin/demo unattended $(if $(MUTANT),--server bin/server-mutant)
+	@exec ./bin/demo unattended $(if $(MUTANT),--server bin/server-mutant --mutant)
 
 demo-nats: build ## upgrades a real NATS cluster under live traffic
-	@cd deploy/nats && go build -o ../../bin/ ./cmd/...
 	@exec ./bin/demo nats
 
 build: bin/server bin/nodeclient bin/demo bin/sample ## both programs and the demo, into bin/
@@ -70,8 +69,7 @@ proof: build ## every figure that is promised, one line each (LONG=1: full size)
 	go run ./tools/gotest -proof -timeout 60m ./...
 	./bin/demo unattended
 	go build -tags mutant -o bin/server-mutant ./server
-	./bin/demo unattended --server bin/server-mutant --expect-overlap
-	cd deploy/nats && go build -o ../../bin/ ./cmd/...
+	./bin/demo unattended --server bin/server-mutant --mutant --expect-overlap
 	./bin/demo nats
 	./bin/demo crash
 	$(MAKE) bench

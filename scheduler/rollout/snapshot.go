@@ -42,8 +42,8 @@ const (
 	r23
 )
 
-// holds says whether the rule is in force: always, but for a test.
-func (s *Snapshot) holds(r rule) bool { return s.off&r == 0 }
+// holds says whether the rule is in force: always, but for a test and for the mutant build.
+func (s *Snapshot) holds(r rule) bool { return (s.off|takenOut)&r == 0 }
 
 // Decision is what a node is told, why, and when it can change at the earliest (R24). Verb upgrade
 // says that the node holds the open permit, or will once the effects are written.

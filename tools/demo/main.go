@@ -32,6 +32,7 @@ func main() {
 type options struct {
 	server, client string
 	dir            string
+	mutant         bool
 	expectOverlap  bool
 	rounds         int
 	verbose        bool
@@ -46,6 +47,8 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&o.server, "server", "bin/server", "the hub's program")
 	flags.StringVar(&o.client, "nodeclient", "bin/nodeclient", "the agent's program")
 	flags.StringVar(&o.dir, "dir", "", "folder for everything it keeps (default .run/MODE)")
+	flags.BoolVar(&o.mutant, "mutant", false,
+		"take the guard index out of the hub's database too; for a hub built with the mutant tag")
 	flags.BoolVar(&o.expectOverlap, "expect-overlap", false,
 		"for a hub without its guard: succeed only when overlap is found")
 	flags.IntVar(&o.rounds, "rounds", 0, "how many rounds (crash; 0 = as LONG says)")

@@ -109,6 +109,12 @@ func newSampleScene(ctx context.Context, o options, console, nodes, page, base i
 		s.stop()
 		return nil, err
 	}
+	if o.mutant {
+		if err := dropGuard(ctx, filepath.Join(s.hub.dir, "hub")); err != nil {
+			s.stop()
+			return nil, err
+		}
+	}
 	if s.observer, err = observe(o.dir, s.hub.nodeAddress, s.hub.caFile()); err != nil {
 		s.stop()
 		return nil, err
