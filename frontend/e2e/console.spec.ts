@@ -155,6 +155,10 @@ for (const cluster of [english, japanese]) {
       await console.field(w.schedule.time).fill('7:5x');
       await console.button(w.schedule.save).click();
       await expect(page.getByText(w.schedule.timeWrong).first()).toBeVisible();
+      await console.chooseZone('Australia/Lord_Howe');
+      await console.button(w.schedule.reset).click();
+      await expect(page.getByRole('combobox', { name: w.schedule.zone }))
+        .not.toHaveValue('Australia/Lord_Howe');
       await console.chooseZone(zone);
       await console.field(w.schedule.time).fill(far);
       await console.field(w.schedule.emergencyTime).fill(far);

@@ -120,7 +120,8 @@ export class Console {
     const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' ')}`);
     expect(found, `axe on ${screen}`).toEqual([]);
     const sideways = await this.page.evaluate(() =>
-      document.documentElement.scrollWidth > document.documentElement.clientWidth);
+      [document.documentElement, document.querySelector('main')].some((element) =>
+        element && element.scrollWidth > element.clientWidth));
     expect(sideways, `${screen} scrolls sideways`).toBe(false);
   }
 
@@ -162,6 +163,7 @@ export class Console {
     } else {
       await page.getByRole('button', { name: /^(Deny|拒否)$/ }).click();
     }
+    await page.locator('input[name=allow]').waitFor({ state: 'detached' });
   }
 
   /** Saves the schedule that was typed, through the comparison of old and new. */

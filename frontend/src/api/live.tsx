@@ -1,9 +1,11 @@
 // Keeps what is shown up to date: the hub's event stream says that something changed, and what is
 // shown is read again. While the stream is down, everything is read every few seconds instead.
 import { useQueryClient } from '@tanstack/react-query';
-import { createContext, type ReactNode, useContext, useEffect, useState } from 'react';
-import { base } from './client';
+import { createContext, type ReactNode, useContext, useEffect, useState, useSyncExternalStore }
+  from 'react';
+import { base, connection } from './client';
 
+const pollWhileLost = 2_000;
 const pollWhileDown = 5_000;
 const pollWhileLive = 30_000;
 const reconnectAfter = 5_000;
@@ -29,6 +31,7 @@ export function Live({ children }: { children: ReactNode }) {
       source.addEventListener('changed', refresh);
       source.onerror = () => {
         setLive(false);
+        refresh(); // tells at once whether only the stream is gone, or the hub
         // a refused stream stays closed: the browser only retries a broken one
         if (source?.readyState === EventSource.CLOSED && !stopped) {
           clearTimeout(timer);
@@ -37,8 +40,12 @@ export function Live({ children }: { children: ReactNode }) {
       };
     };
     connect();
+    window.addEventListener('online', refresh);
+    window.addEventListener('offline', refresh);
     return () => {
       stopped = true;
+      window.removeEventListener('online', refresh);
+      window.removeEventListener('offline', refresh);
       clearTimeout(timer);
       source?.close();
     };
@@ -48,5 +55,8 @@ export function Live({ children }: { children: ReactNode }) {
 
 /** How often to read again what is shown. */
 export function usePollInterval(): number {
-  return useContext(LiveContext) ? pollWhileLive : pollWhileDown;
+  const lost = useSyncExternalStore(connection.subscribe, connection.isLost);
+  const live = useContext(LiveContext);
+  if (lost) return pollWhileLost;
+  return live ? pollWhileLive : pollWhileDown;
 }

@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Checkbox, Combobox, Input, matchAnywhere, Option, Radio, RadioGroup, SelectListBox }
   from '../mdc';
@@ -93,10 +94,13 @@ function Length({ label, value, readonly, error, onChoose }: { label: string; va
 export function ZoneField({ draft, edit, say, readonly, zones }: FieldsProps & {
   zones: readonly string[] }) {
   const { t } = useTranslation();
-  const offered = zones.includes(draft.zone) ? zones : [draft.zone, ...zones];
+  // some hundred options are made only when somebody is about to choose
+  const [asked, setAsked] = useState(false);
+  const all = zones.includes(draft.zone) ? zones : [draft.zone, ...zones];
+  const offered = asked ? all : [draft.zone];
   return (
     <div className="zone">
-      <Combobox key={offered.length} ref={matchAnywhere} label={t('schedule.zone')}
+      <Combobox ref={matchAnywhere} onFocus={() => setAsked(true)} label={t('schedule.zone')}
         dataAriaLabel={t('schedule.zone')}
         value={draft.zone} disabled={readonly} noResultText={t('schedule.zoneNone')}
         invalidCustomValueText={t('schedule.zoneWrong')}
@@ -107,7 +111,7 @@ export function ZoneField({ draft, edit, say, readonly, zones }: FieldsProps & {
         }}>
         <SelectListBox aria-label={t('schedule.zones')}>
           {offered.map((zone) => (
-            <Option key={zone} value={zone} label={zone}
+            <Option key={zone} value={zone} label={zone} tabIndex={-1}
               selected={zone === draft.zone || undefined} />
           ))}
         </SelectListBox>

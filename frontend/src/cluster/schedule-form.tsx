@@ -27,6 +27,7 @@ export function ScheduleForm({ cluster }: { cluster: Schemas['Cluster'] }) {
   const [draft, setDraft] = useState<Draft | null>(null);
   const [version, setVersion] = useState(cluster.schedule_version);
   const [tried, setTried] = useState(false);
+  const [resets, setResets] = useState(0);
   const [preview, setPreview] = useState<Schemas['SchedulePreview'] | null>(null);
   const params = { path: { clusterId: cluster.id } };
   const ask = useAction((body: Schemas['Schedules']) =>
@@ -56,6 +57,7 @@ export function ScheduleForm({ cluster }: { cluster: Schemas['Cluster'] }) {
     setTried(false);
     setPreview(null);
     setDraft(null);
+    setResets(resets + 1);
   };
   const submit = () => {
     setTried(true);
@@ -77,7 +79,8 @@ export function ScheduleForm({ cluster }: { cluster: Schemas['Cluster'] }) {
         <RegularFields {...fields} />
         <EmergencyFields {...fields} />
       </div>
-      <ZoneField {...fields} zones={zones.data?.items ?? []} />
+      <ZoneField key={`${cluster.schedules.zone} ${resets}`} {...fields}
+        zones={zones.data?.items ?? []} />
       {!preview && <Failure failure={refused && !refused.field ? refused : null} />}
       {mayChange && (
         <div className="actions">
