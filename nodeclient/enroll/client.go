@@ -105,20 +105,27 @@ func trust(dir string, c Config) (*tls.Config, error) {
 		config.InsecureSkipVerify = true
 	}
 	if c.HubPin != "" {
-		config.VerifyConnection = func(s tls.ConnectionState) error { return checkPin(s, c.HubPin) }
+		// The name is that of set-up: the connection's own is empty where the hub is an IP address.
+		u, err := url.Parse(c.Hub)
+		if err != nil {
+			return nil, fmt.Errorf("cannot use the hub's address: %w", err)
+		}
+		config.VerifyConnection = func(s tls.ConnectionState) error {
+			return checkPin(s, c.HubPin, u.Hostname())
+		}
 	}
 	return config, nil
 }
 
 // checkPin wants the pinned key in the chain, and the leaf to be good under that certificate.
-func checkPin(s tls.ConnectionState, pin string) error {
+func checkPin(s tls.ConnectionState, pin, host string) error {
 	for _, cert := range s.PeerCertificates {
 		sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
 		if pinPrefix+hex.EncodeToString(sum[:]) != pin {
 			continue
 		}
 		leaf := s.PeerCertificates[0]
-		if err := leaf.VerifyHostname(s.ServerName); err != nil {
+		if err := leaf.VerifyHostname(host); err != nil {
 			return fmt.Errorf("cannot trust the hub: %w", err)
 		}
 		roots, between := x509.NewCertPool(), x509.NewCertPool()

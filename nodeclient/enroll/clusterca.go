@@ -131,7 +131,8 @@ func Members(dir string) ([]models.FQDN, error) {
 	return names, err
 }
 
-// RemoveMember forgets a member; its certificate opens nothing any more.
+// RemoveMember forgets a member; its certificate opens nothing any more, and the secret it joined
+// with lets nobody join: NewSecret makes another.
 func RemoveMember(dir string, name models.FQDN) error {
 	names, err := Members(dir)
 	if err != nil {
@@ -145,6 +146,9 @@ func RemoveMember(dir string, name models.FQDN) error {
 	}
 	if len(kept) == len(names) {
 		return fmt.Errorf("%s is no member of this cluster", name)
+	}
+	if err := atomicfile.Remove(filepath.Join(dir, clusterDir, secretFile)); err != nil {
+		return err
 	}
 	return atomicfile.WriteJSON(filepath.Join(dir, clusterDir, membersFile), kept)
 }

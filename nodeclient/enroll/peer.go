@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -215,7 +216,9 @@ func (e *Enrollment) ServePeers(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+pathPeerJoin, e.peerJoin)
 	mux.HandleFunc("POST "+pathPeerTicket, e.peerTicket)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: connectDeadline,
+	// What strangers do wrong on this port is no news.
+	server := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0),
+		ReadHeaderTimeout: connectDeadline,
 		ReadTimeout: callDeadline, WriteTimeout: 2 * callDeadline, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return ctx }}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
@@ -236,7 +239,9 @@ func (e *Enrollment) peerJoin(w http.ResponseWriter, r *http.Request) {
 	folder := filepath.Join(e.o.Dir, clusterDir)
 	s, err := ReadSecret(filepath.Join(folder, secretFile), e.o.Now())
 	if err != nil {
-		http.Error(w, "nobody may join now: "+err.Error(), http.StatusForbidden)
+		// Why is the publisher's own business: a path, or that nobody asked for a secret yet.
+		http.Error(w, "nobody may join now; make a new secret file on the publisher with "+
+			"\"nodeclient cluster secret\"", http.StatusForbidden)
 		return
 	}
 	want, err := proof(s.Secret, *r.TLS, in.FQDN, in.CSR)
