@@ -51,15 +51,16 @@ var packageMap = map[string]string{
 	"server/app":    "models models/… scheduler scheduler/… hub/… handlers handlers/… frontend server/config github.com/…/… golang.org/x/…",
 	"frontend":      "",
 
-	"nodeclient":           "nodeclient/app",
-	"nodeclient/app":       "models models/wire models/manifest scheduler/window nodeclient/… github.com/alecthomas/kong golang.org/x/…",
-	"nodeclient/agent":     "models models/wire models/manifest nodeclient/fetch nodeclient/host nodeclient/host/… nodeclient/journal nodeclient/trust",
-	"nodeclient/enroll":    "models models/wire nodeclient/atomicfile github.com/golang-jwt/jwt/v5 golang.org/x/crypto/argon2",
-	"nodeclient/localweb":  "models models/wire nodeclient/enroll nodeclient/agent golang.org/x/time/rate",
-	"nodeclient/journal":   "models nodeclient/atomicfile",
-	"nodeclient/fetch":     "models nodeclient/atomicfile",
-	"nodeclient/host":      "models models/manifest nodeclient/host/… nodeclient/atomicfile",
-	"nodeclient/host/…":    "models models/manifest nodeclient/host nodeclient/host/… nodeclient/atomicfile github.com/klauspost/compress/…",
+	"nodeclient":            "nodeclient/app",
+	"nodeclient/app":        "models models/wire models/manifest scheduler/window nodeclient/… github.com/alecthomas/kong golang.org/x/…",
+	"nodeclient/agent":      "models models/wire models/manifest nodeclient/fetch nodeclient/host nodeclient/host/… nodeclient/journal nodeclient/trust",
+	"nodeclient/enroll":     "models models/wire nodeclient/atomicfile github.com/golang-jwt/jwt/v5 golang.org/x/crypto/argon2",
+	"nodeclient/localweb":   "models models/wire nodeclient/enroll nodeclient/agent golang.org/x/time/rate",
+	"nodeclient/journal":    "models nodeclient/atomicfile",
+	"nodeclient/atomicfile": "",
+	"nodeclient/fetch":      "models nodeclient/atomicfile",
+	"nodeclient/host":       "models models/manifest nodeclient/host/… nodeclient/atomicfile",
+	"nodeclient/host/…":     "models models/manifest nodeclient/host nodeclient/host/… nodeclient/atomicfile github.com/klauspost/compress/…",
 }
 
 // outside are folders whose programs serve development and demonstration; no product package may
