@@ -219,7 +219,7 @@ func (e *Enrollment) ServePeers(ctx context.Context) error {
 	// What strangers do wrong on this port is no news.
 	server := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0),
 		ReadHeaderTimeout: connectDeadline,
-		ReadTimeout: callDeadline, WriteTimeout: 2 * callDeadline, IdleTimeout: time.Minute,
+		ReadTimeout:       callDeadline, WriteTimeout: 2 * callDeadline, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return ctx }}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
