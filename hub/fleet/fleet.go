@@ -38,6 +38,8 @@ type Fleet struct {
 	roster  roster
 	tokens  tokens
 	events  broker
+	// releases are as they were when the roster was last read because of them.
+	releases atomic.Pointer[map[models.ReleaseID]models.ReleaseState]
 }
 
 // New makes a Fleet; Run keeps it up to date.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"connecthub/models"
 	"connecthub/models/store"
@@ -32,7 +33,7 @@ func (f *Fleet) ExpireRegistrations(ctx context.Context) error {
 // SweepPermits does what time alone does to each cluster: lapsed offers, lost holders, rollouts that
 // have reached their end, the account of pending upgrades (R12, R13, R18 to R20).
 func (f *Fleet) SweepPermits(ctx context.Context) error {
-	var failed error
+	failed := f.watchReleases(ctx)
 	for _, c := range f.all() {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -40,6 +41,29 @@ func (f *Fleet) SweepPermits(ctx context.Context) error {
 		failed = errors.Join(failed, f.sweep(ctx, c))
 	}
 	return failed
+}
+
+// watchReleases notices what another process, such as a command on the same machine, did to the
+// releases: on SQLite nobody tells.
+func (f *Fleet) watchReleases(ctx context.Context) error {
+	var releases []models.Release
+	err := f.o.Store.View(ctx, func(tx *store.Tx) error {
+		var err error
+		releases, err = tx.Hub().Releases("")
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("cannot look at the releases: %w", err)
+	}
+	now := make(map[models.ReleaseID]models.ReleaseState, len(releases))
+	for _, r := range releases {
+		now[r.ID] = r.State
+	}
+	before := f.releases.Swap(&now)
+	if before == nil || !maps.Equal(*before, now) {
+		f.refresh(ctx)
+	}
+	return nil
 }
 
 func (f *Fleet) sweep(ctx context.Context, c *cluster) error {
