@@ -87,7 +87,7 @@ func TestErrorsPageHoldsEveryCode(t *testing.T) {
 	}
 }
 
-func TestErrorsOfTheSourceAreTheErrorsOfThePage(t *testing.T) {
+func TestR31ErrorsOfTheSourceAreTheErrorsOfThePage(t *testing.T) {
 	t.Parallel()
 	known, words := map[string]bool{}, usage{codes: map[string]string{}, all: map[string]bool{}}
 	for _, code := range models.Codes() {

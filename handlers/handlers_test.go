@@ -213,7 +213,7 @@ func TestABodyIsOneJSONValueOfTheExpectedForm(t *testing.T) {
 		{"rubbish behind", media, `{} x`, 400, "malformed_body", ""},
 		{"wrong type", media, `{"name":1}`, 400, "malformed_body", "name"},
 		{"wrong type below", media, `{"deep":{"count":"x"}}`, 400, "malformed_body", "deep.count"},
-		{"unknown", media, `{"nmae":"a"}`, 400, "unknown_field", "nmae"},
+		{"unknown", media, `{"surprise":"a"}`, 400, "unknown_field", "surprise"},
 		{"unknown below", media, `{"deep":{"size":1}}`, 400, "unknown_field", "size"},
 		{"64 KiB", media, `{"name":"` + strings.Repeat("a", 64<<10-11) + `"}`, 200, "", ""},
 		{"64 KiB and one", media, `{"name":"` + strings.Repeat("a", 64<<10-10) + `"}`, 413, "body_too_large", ""},
@@ -247,7 +247,7 @@ func TestABodyWithoutALengthIsBoundedToo(t *testing.T) {
 	}
 }
 
-func TestARequestHasADeadlineAndAStreamHasNone(t *testing.T) {
+func TestR31ARequestHasADeadlineAndAStreamHasNone(t *testing.T) {
 	t.Parallel()
 	wait := func(c echo.Context) error {
 		if _, bounded := c.Request().Context().Deadline(); !bounded {

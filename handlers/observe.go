@@ -60,7 +60,7 @@ func recovered(next echo.HandlerFunc, c echo.Context) (err error) {
 		if value == nil {
 			return
 		}
-		if value == http.ErrAbortHandler {
+		if cause, ok := value.(error); ok && errors.Is(cause, http.ErrAbortHandler) {
 			panic(value) // net/http's own way to drop a connection
 		}
 		err = &panicked{value, debug.Stack()}

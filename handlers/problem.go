@@ -115,10 +115,10 @@ func refuseStatus(status int) *models.Refusal {
 
 // Status is the one place where a refusal becomes an HTTP status.
 func Status(r *models.Refusal) int {
-	switch r.Code {
-	case "method_not_allowed":
+	if r.Code == "method_not_allowed" {
 		return http.StatusMethodNotAllowed
-	case "unsupported_media":
+	}
+	if r.Code == "unsupported_media" {
 		return http.StatusUnsupportedMediaType
 	}
 	switch r.Kind {

@@ -19,7 +19,7 @@ import (
 	"connecthub/models"
 )
 
-func TestABodyOfTheWrongFormIsRefusedByEveryOperation(t *testing.T) {
+func TestR31ABodyOfTheWrongFormIsRefusedByEveryOperation(t *testing.T) {
 	t.Parallel()
 	h := startHub(t)
 	admin := h.admin()

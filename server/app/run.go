@@ -101,7 +101,7 @@ type service struct {
 }
 
 func (s *service) run(ctx context.Context, password string) error {
-	servers, err := s.servers()
+	servers, err := s.servers() //nolint:contextcheck // each request brings its own
 	if err != nil {
 		return err
 	}
