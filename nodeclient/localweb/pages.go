@@ -1,6 +1,7 @@
 package localweb
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -14,11 +15,14 @@ import (
 // maxTicket is more than any ticket of a hub.
 const maxTicket = 4 << 10
 
+// hubDeadline ends before the deadline of the page's own answer.
+const hubDeadline = 30 * time.Second
+
 // frame is what every page has.
 type frame struct {
 	T        words
 	Language string
-	FQDN     models.FQDN
+	NodeName models.FQDN
 	Path     string // of the links that change the language
 	Form     string // token of the page's forms
 	SignedIn bool
@@ -27,7 +31,7 @@ type frame struct {
 func (s *Server) frame(w http.ResponseWriter, r *http.Request) frame {
 	_, signedIn := s.sessions.of(r)
 	lang := language(r)
-	return frame{T: wordsOf(lang), Language: lang, FQDN: s.o.FQDN, Path: pathOf(r),
+	return frame{T: wordsOf(lang), Language: lang, NodeName: s.o.FQDN, Path: pathOf(r),
 		Form: s.sessions.formToken(w, r), SignedIn: signedIn}
 }
 
@@ -95,10 +99,6 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 	refuse := func(status int, sentence string) {
 		page.Problem = sentence
 		s.render(w, r, status, "signin", page)
-	}
-	if err := r.ParseForm(); err != nil {
-		s.message(w, r, http.StatusRequestEntityTooLarge, page.T.BadForm, "")
-		return
 	}
 	if !s.sessions.goodForm(r) {
 		refuse(http.StatusForbidden, page.T.StaleForm)
@@ -173,7 +173,9 @@ func (s *Server) showAccess(w http.ResponseWriter, r *http.Request, status int, 
 		return
 	}
 	page := access{frame: s.frame(w, r), Hub: s.o.HubName, Problem: problem}
-	about, err := s.o.Inspect(r.Context(), one.ticket, page.Language)
+	ctx, cancel := whole(r)
+	defer cancel()
+	about, err := s.o.Inspect(ctx, one.ticket, page.Language)
 	if err != nil {
 		s.refused(w, r, err)
 		return
@@ -183,6 +185,7 @@ func (s *Server) showAccess(w http.ResponseWriter, r *http.Request, status int, 
 	// The hub's clock counts (R2); what is left is shown by its own two times.
 	left := about.ExpiresAt.Sub(about.Now)
 	page.Seconds, page.Expired = max(0, int(left.Seconds())), left <= 0
+	s.sessions.shown(r, s.o.Now().Add(left))
 	// No limit on where this form leads: the answer to "allow" is the way back to the console,
 	// whose address the node learns only then.
 	w.Header().Set("Content-Security-Policy", policy("'self' https: http:"))
@@ -208,7 +211,13 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) {
 			s.showAccess(w, r, http.StatusUnprocessableEntity, t.TickFirst)
 			return
 		}
-		back, err := s.o.Allow(r.Context(), one.ticket, lang)
+		if !s.o.Now().Before(one.until) {
+			s.showAccess(w, r, http.StatusGone, "")
+			return
+		}
+		ctx, cancel := whole(r)
+		defer cancel()
+		back, err := s.o.Allow(ctx, one.ticket, lang)
 		if err != nil {
 			s.refused(w, r, err)
 			return
@@ -221,7 +230,9 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) {
 		}
 		http.Redirect(w, r, back, http.StatusSeeOther)
 	case "deny":
-		if err := s.o.Deny(r.Context(), one.ticket, lang); err != nil {
+		ctx, cancel := whole(r)
+		defer cancel()
+		if err := s.o.Deny(ctx, one.ticket, lang); err != nil {
 			s.refused(w, r, err)
 			return
 		}
@@ -233,14 +244,18 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// whole outlives the browser's connection: a closed tab must not cut a claim in half.
+func whole(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), hubDeadline)
+}
+
 // goodReturn refuses what a browser would run instead of open.
 func goodReturn(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil
 }
 
-// refused shows a refusal of the hub or of the node as a sentence, and ends the session: the ticket
-// is good for nothing more, or the hub cannot be asked.
+// refused shows a refusal of the hub or of the node as a sentence, and nothing of its raw text.
 func (s *Server) refused(w http.ResponseWriter, r *http.Request, err error) {
 	lang := language(r)
 	t := wordsOf(lang)

@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -98,13 +100,18 @@ func (s *Server) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot serve the node's page: %w", err)
 	}
+	return s.Serve(ctx, listener)
+}
+
+// Serve is Run on a listener that is open already; it closes it.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: readDeadline,
 		ReadTimeout: readDeadline, WriteTimeout: writeDeadline, IdleTimeout: idleDeadline,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12,
 			Certificates: []tls.Certificate{s.o.Certificate}}}
 	done := make(chan error, 1)
-	go func() { done <- server.ServeTLS(listener, "", "") }()
+	go func() { done <- server.ServeTLS(limited(listener), "", "") }()
 	select {
 	case err := <-done:
 		return fmt.Errorf("cannot serve the node's page: %w", err)
@@ -132,7 +139,10 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /register", s.signIn)
 	mux.HandleFunc("GET /register/access", s.accessPage)
 	mux.HandleFunc("POST /register/access", s.decide)
-	mux.Handle("GET /assets/", http.FileServerFS(files))
+	for name, kind := range map[string]string{"page.js": "text/javascript; charset=utf-8",
+		"page.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"} {
+		mux.HandleFunc("GET /assets/"+name, asset(name, kind))
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		t := wordsOf(language(r))
 		s.message(w, r, http.StatusNotFound, t.NotFound, "")
@@ -155,16 +165,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 		h.Set("Cache-Control", "no-store")
 		h.Set("Vary", "Accept-Language, Cookie")
-		t := wordsOf(language(r))
-		if !strings.EqualFold(hostName(r.Host), string(s.o.FQDN)) {
-			s.message(w, r, http.StatusMisdirectedRequest, t.WrongHost+" "+string(s.o.FQDN), "")
+		if !s.admitted(w, r) {
 			return
 		}
-		if r.Method == http.MethodPost && !sameOrigin(r) {
-			s.message(w, r, http.StatusForbidden, t.ForeignOrigin, "")
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		rememberLanguage(w, r)
 		next.ServeHTTP(w, r)
 	})
@@ -177,11 +180,52 @@ func policy(forms string) string {
 		"base-uri 'none'; frame-ancestors 'none'; form-action " + forms
 }
 
-func hostName(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		return name
+// admitted refuses what did not ask for this node, or what no page of this node has sent.
+func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
+	t := wordsOf(language(r))
+	if !s.ownHost(r) {
+		s.message(w, r, http.StatusMisdirectedRequest, t.WrongHost+" "+string(s.o.FQDN), "")
+		return false
 	}
-	return host
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if r.Method != http.MethodPost {
+		return true
+	}
+	if !sameOrigin(r) {
+		s.message(w, r, http.StatusForbidden, t.ForeignOrigin, "")
+		return false
+	}
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if strings.TrimSpace(kind) != "application/x-www-form-urlencoded" {
+		s.message(w, r, http.StatusUnsupportedMediaType, t.BadForm, "")
+		return false
+	}
+	if err := r.ParseForm(); err != nil {
+		status := http.StatusBadRequest
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		s.message(w, r, status, t.BadForm, "")
+		return false
+	}
+	return true
+}
+
+// ownHost accepts the node's name, localhost, and the address that the connection came in on, each
+// with any port. A name that an attacker's zone points here is refused.
+func (s *Server) ownHost(r *http.Request) bool {
+	host := strings.TrimSuffix(strings.ToLower((&url.URL{Host: r.Host}).Hostname()), ".")
+	if host == string(s.o.FQDN) || host == "localhost" {
+		return true
+	}
+	asked, err := netip.ParseAddr(host)
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if err != nil || local == nil {
+		return false
+	}
+	at, err := netip.ParseAddrPort(local.String())
+	return err == nil && at.Addr().Unmap().WithZone("") == asked.Unmap().WithZone("")
 }
 
 // sameOrigin refuses a form that another site sends. Every browser states the origin of a POST.
@@ -190,6 +234,19 @@ func sameOrigin(r *http.Request) bool {
 		return false
 	}
 	return strings.EqualFold(r.Header.Get("Origin"), "https://"+r.Host)
+}
+
+// asset serves one named file; there is no folder to list.
+func asset(name, kind string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		text, err := files.ReadFile("assets/" + name)
+		if err != nil {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		w.Header().Set("Content-Type", kind)
+		_, _ = w.Write(text)
+	}
 }
 
 // render writes a page whole, or none.

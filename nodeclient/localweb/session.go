@@ -6,8 +6,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -20,8 +20,12 @@ const (
 	sessionTTL = 20 * time.Minute
 	maxSession = 64
 
-	wrongBurst  = 8
-	wrongEvery  = 10 * time.Second
+	wrongBurst = 5
+	wrongEvery = 12 * time.Second
+
+	wrongBurstAll = 30
+	wrongEveryAll = 2 * time.Second
+
 	maxRemotes  = 1024
 	idLength    = 64
 	formSubject = "form:"
@@ -31,6 +35,9 @@ const (
 type session struct {
 	ends   time.Time
 	ticket string
+	// until is when what was shown of the ticket expires; zero: nothing was shown, and nothing
+	// can be allowed.
+	until time.Time
 }
 
 // sessions are kept in memory only: a restart of the agent signs everybody out. A browser that is
@@ -85,6 +92,16 @@ func (s *sessions) of(r *http.Request) (session, bool) {
 	return one, ok && s.now().Before(one.ends)
 }
 
+// shown notes how long what the session has just been shown can be allowed.
+func (s *sessions) shown(r *http.Request, until time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if one, ok := s.byID[cookieOf(r)]; ok {
+		one.until = until
+		s.byID[cookieOf(r)] = one
+	}
+}
+
 func (s *sessions) end(r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,56 +139,79 @@ func cookieOf(r *http.Request) string {
 
 func setCookie(w http.ResponseWriter, id string) {
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: id, Path: "/", Secure: true,
-		HttpOnly: true, SameSite: http.SameSiteLaxMode})
+		HttpOnly: true, SameSite: http.SameSiteStrictMode})
 }
 
 // attempts slows down whoever guesses passwords. Only wrong ones count, so that nobody is locked
-// out by being right; and one is checked at a time, because each costs 19 MiB.
+// out by being right; and one is checked at a time, because each costs memory on purpose.
 type attempts struct {
 	now  func() time.Time
 	turn chan struct{}
 
-	mu       sync.Mutex
-	byRemote map[string]*rate.Limiter
+	mu    sync.Mutex
+	all   *rate.Limiter
+	byNet map[netip.Prefix]*rate.Limiter
 }
 
 func newAttempts(now func() time.Time) *attempts {
-	return &attempts{now: now, turn: make(chan struct{}, 1), byRemote: map[string]*rate.Limiter{}}
+	return &attempts{now: now, turn: make(chan struct{}, 1),
+		all:   rate.NewLimiter(rate.Every(wrongEveryAll), wrongBurstAll),
+		byNet: map[netip.Prefix]*rate.Limiter{}}
 }
 
 // check answers whether the password was right, and whether it was looked at.
 func (a *attempts) check(ctx context.Context, r *http.Request, right func() bool) (ok, looked bool) {
-	limiter := a.limiter(r)
 	select {
 	case a.turn <- struct{}{}:
 		defer func() { <-a.turn }()
 	case <-ctx.Done():
 		return false, false
 	}
-	if limiter.TokensAt(a.now()) < 1 {
+	one := a.limiter(r)
+	if one == nil || one.TokensAt(a.now()) < 1 || a.all.TokensAt(a.now()) < 1 {
 		return false, false
 	}
 	if right() {
 		return true, true
 	}
-	limiter.AllowN(a.now(), 1)
+	one.AllowN(a.now(), 1)
+	a.all.AllowN(a.now(), 1)
 	return false, true
 }
 
+// limiter is the one of a network, or nil where too many networks have guessed wrong lately.
 func (a *attempts) limiter(r *http.Request) *rate.Limiter {
-	remote, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		remote = r.RemoteAddr
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if l, ok := a.byRemote[remote]; ok {
+	from := network(r)
+	if l, ok := a.byNet[from]; ok {
 		return l
 	}
-	if len(a.byRemote) >= maxRemotes {
-		clear(a.byRemote)
+	if len(a.byNet) >= maxRemotes {
+		for other, l := range a.byNet {
+			if l.TokensAt(a.now()) >= wrongBurst {
+				delete(a.byNet, other)
+			}
+		}
+		if len(a.byNet) >= maxRemotes {
+			return nil
+		}
 	}
 	l := rate.NewLimiter(rate.Every(wrongEvery), wrongBurst)
-	a.byRemote[remote] = l
+	a.byNet[from] = l
 	return l
+}
+
+// network is whom wrong passwords are counted for: an address, or the /64 of an IPv6 one.
+func network(r *http.Request) netip.Prefix {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	address, bits := at.Addr().Unmap().WithZone(""), 32
+	if address.Is6() {
+		bits = 64
+	}
+	p, _ := address.Prefix(bits) // cannot fail: the length fits the address
+	return p
 }
