@@ -89,7 +89,6 @@ var sentences = map[Code]text{
 	"not_waiting":          {"This node is not waiting to be admitted.", "このノードは承認待ちではありません。"},
 	"no_odd_version":       {"The node's version is described by a release already.", "ノードのバージョンはすでにリリースに含まれています。"},
 	"publisher_stays":      {"The publisher cannot be removed; replace it or deregister the cluster.", "パブリッシャは削除できません。交換するか、クラスタの登録を解除してください。"},
-	"not_removable":        {"This node is not a member any more.", "このノードはすでにメンバーではありません。"},
 	"not_blocking":         {"This node does not hold up an upgrade.", "このノードはアップグレードを妨げていません。"},
 
 	"invalid_token":        {"The node's access token is not valid.", "ノードのアクセストークンが正しくありません。"},
@@ -100,11 +99,9 @@ var sentences = map[Code]text{
 	"stale_permit":         {"This permit is not the open one of the cluster.", "この許可は、このクラスタで有効な許可ではありません。"},
 	"stale_fence":          {"This message bears an old fence.", "このメッセージのフェンスは古いものです。"},
 	"confirm_refused":      {"The node may not stop its services now: {subject}.", "ノードは現在サービスを停止できません: {subject}。"},
-	"outcome_differs":      {"This permit has already ended with another outcome.", "この許可はすでに別の結果で終了しています。"},
 	"bundle_not_permitted": {"The depot serves this bundle only under an open permit.", "このバンドルは有効な許可がある間だけ取得できます。"},
 	"protocol_too_old":     {"The node speaks a protocol that this hub no longer speaks.", "ノードのプロトコルは、このハブでは使えなくなっています。"},
 	"not_publisher":        {"Only the publisher may do this.", "この操作はパブリッシャだけが行えます。"},
-	"not_expected":         {"This node is not a member that the publisher has named.", "このノードは、パブリッシャが指定したメンバーではありません。"},
 
 	"invalid_version":       {"A version has one to six numbers parted by dots, and at most one build number behind a hyphen.", "バージョンは、ドットで区切った 1~6 個の数字と、ハイフンに続く 1 つのビルド番号で表します。"},
 	"invalid_bundle":        {"This is not a valid bundle: {subject}.", "有効なバンドルではありません: {subject}。"},
