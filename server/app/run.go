@@ -175,11 +175,9 @@ func (s *service) bound(password string) Bound {
 func (s *service) lease(context.Context, string) (bool, error) { return true, nil }
 
 func (s *service) jobs() []scheduler.Job {
-	releases := releaseWatch{store: s.hub.store}
 	return []scheduler.Job{
-		{Name: "hear of releases", Every: time.Second, Everywhere: true, Do: releases.look},
 		{Name: "expire registrations", Every: time.Second, Do: s.fleet.ExpireRegistrations},
-		{Name: "sweep permits", Every: 5 * time.Second, Do: s.fleet.SweepPermits},
+		{Name: "sweep permits", Every: 2 * time.Second, Do: s.fleet.SweepPermits},
 		{Name: "flush seen", Every: 5 * time.Second, Everywhere: true, Do: s.fleet.FlushSeen},
 		{Name: "purge old", Every: 10 * time.Minute, Do: s.fleet.PurgeOld},
 		{Name: "purge sessions", Every: 10 * time.Minute, Do: s.hub.identity.PurgeSessions},
