@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useParams } from 'react-router';
 import { useExplain } from '../api/action';
@@ -26,16 +27,23 @@ function Loaded({ id }: { id: string }) {
   const { t } = useTranslation();
   const explained = useExplain();
   const poll = usePollInterval();
+  const [leaving, setLeaving] = useState(false);
   const cluster = api.useQuery('get', '/clusters/{clusterId}', {
     params: { path: { clusterId: id } },
-  }, { refetchInterval: (query) => (isMissing(query.state.error) ? false : poll) });
+  }, {
+    enabled: !leaving,
+    refetchInterval: (query) => (isMissing(query.state.error) ? false : poll),
+  });
   if (isMissing(cluster.error)) return <NotFound text={t('error.clusterMissing')} />;
-  if (cluster.data) return <Page cluster={cluster.data} />;
+  if (cluster.data) {
+    return <Page cluster={cluster.data} leaving={leaving} onLeaving={setLeaving} />;
+  }
   if (cluster.isPending) return <Loading />;
   return <div className="page"><Trail /><Failure failure={explained(cluster.error)} /></div>;
 }
 
-function Page({ cluster }: { cluster: Schemas['Cluster'] }) {
+function Page({ cluster, leaving, onLeaving }: {
+  cluster: Schemas['Cluster']; leaving: boolean; onLeaving: (leaving: boolean) => void }) {
   const { t } = useTranslation();
   const mayChange = useMayChange();
   const { zone } = cluster.schedules;
@@ -63,8 +71,8 @@ function Page({ cluster }: { cluster: Schemas['Cluster'] }) {
       </div>
       <Nodes cluster={cluster} />
       <ScheduleForm cluster={cluster} />
-      <History cluster={cluster} />
-      {mayChange && <Deregister cluster={cluster} />}
+      <History cluster={cluster} leaving={leaving} />
+      {mayChange && <Deregister cluster={cluster} onLeaving={onLeaving} />}
     </div>
   );
 }

@@ -9,17 +9,30 @@ import { TypedNameModal } from '../ui/modal';
 import { useNotify } from '../ui/notices';
 import { Section } from '../ui/parts';
 
-/** Ends the cluster's registration, after its display name was typed (R6). */
-export function Deregister({ cluster }: { cluster: Schemas['Cluster'] }) {
+/**
+ * Ends the cluster's registration, after its display name was typed (R6). While that is under way
+ * the page must not ask for the cluster again: it may be gone already.
+ */
+export function Deregister({ cluster, onLeaving }: {
+  cluster: Schemas['Cluster']; onLeaving: (leaving: boolean) => void }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const notify = useNotify();
   const [open, setOpen] = useState(false);
   const name = cluster.display_name;
-  const deregister = useAction((typed_name: string) =>
-    client.POST('/clusters/{clusterId}/deregister', {
-      params: { path: { clusterId: cluster.id } }, body: { typed_name },
-    }));
+  const deregister = useAction(async (typed_name: string) => {
+    onLeaving(true);
+    try {
+      const answer = await client.POST('/clusters/{clusterId}/deregister', {
+        params: { path: { clusterId: cluster.id } }, body: { typed_name },
+      });
+      if (answer.error) onLeaving(false);
+      return answer;
+    } catch (error) {
+      onLeaving(false);
+      throw error;
+    }
+  });
   const close = () => {
     setOpen(false);
     deregister.reset();

@@ -13,14 +13,15 @@ const colors: Record<Schemas['HistoryItem']['kind'], ChipColor> = {
 };
 
 /** What happened to the cluster, newest first, in the hub's own sentences. */
-export function History({ cluster }: { cluster: Schemas['Cluster'] }) {
+export function History({ cluster, leaving }: {
+  cluster: Schemas['Cluster']; leaving: boolean }) {
   const { t } = useTranslation();
   const explained = useExplain();
   const poll = usePollInterval();
   const [all, setAll] = useState(false);
   const history = api.useQuery('get', '/clusters/{clusterId}/history', {
     params: { path: { clusterId: cluster.id } },
-  }, { refetchInterval: poll });
+  }, { refetchInterval: poll, enabled: !leaving });
   const items = history.data?.items ?? [];
   const shown = all ? items : items.slice(0, shownAtFirst);
   return (

@@ -288,7 +288,8 @@ const en = {
     despiteDone: 'The next permit passes despite {{name}}.',
   },
   typed: {
-    label: 'Type “{{name}}” to confirm',
+    label: 'Type “{{name}}” to confirm.',
+    name: 'Name',
   },
   schedule: {
     title: 'Automatic upgrades',

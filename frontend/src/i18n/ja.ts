@@ -290,7 +290,8 @@ const ja: Messages = {
     despiteDone: '{{name}} に関わらず、次の許可を与えます。',
   },
   typed: {
-    label: '確認のため「{{name}}」と入力してください',
+    label: '確認のため「{{name}}」と入力してください。',
+    name: '名前',
   },
   schedule: {
     title: '自動アップグレード',

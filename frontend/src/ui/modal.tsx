@@ -68,7 +68,8 @@ export function TypedNameModal(props: TypedNameProps) {
     <Modal title={props.title} text={props.text} submit={props.submit} danger={props.danger}
       busy={props.busy} blocked={typed !== props.name} failure={props.failure}
       onSubmit={() => props.onSubmit(typed)} onClose={props.onClose}>
-      <Input label={t('typed.label', { name: props.name })} value={typed} autocomplete="off"
+      <Input label={t('typed.name')} value={typed} autocomplete="off" name="typed_name"
+        helpText={t('typed.label', { name: props.name })}
         onInput={(event) => setTyped(event.target.value)} />
     </Modal>
   );
