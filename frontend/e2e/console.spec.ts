@@ -1,9 +1,8 @@
 // What the product is for, from the administrator's chair: register, schedule, postpone, watch,
 // deregister. One cluster is looked after in English, the other in Japanese.
 import { expect, test } from '@playwright/test';
-import { execSync } from 'node:child_process';
 import { clock, Console, type Language, minuteAfter, say } from './console.ts';
-import { clusters, hub, publishCommand, upgradeTimeout, version } from './settings.ts';
+import { clusters, hub, publish, upgradeTimeout, versions } from './settings.ts';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -182,12 +181,12 @@ for (const cluster of [english, japanese]) {
 }
 
 test('a release waits for the window, and the nodes say why', async ({ browser }) => {
-  if (publishCommand !== '') execSync(publishCommand, { stdio: 'inherit' });
+  publish('regular');
   const console = await Console.open(browser, 'en');
   const { page, w } = console;
   await console.signIn();
   await clusterPage(console, english.name);
-  const waits = say(w.cluster.pendingRelease, { version: version.after });
+  const waits = say(w.cluster.pendingRelease, { version: versions.regular });
   await expect(page.getByText(waits)).toBeVisible({ timeout: 60_000 });
   const reasons = page.locator('[data-reason=window_closed]');
   await expect(reasons).toHaveCount(2, { timeout: 60_000 });
@@ -235,7 +234,7 @@ for (const [cluster, other] of [[english, japanese], [japanese, english]] as con
       await expect(busy.first()).toBeVisible({ timeout: opens - Date.now() + upgradeTimeout });
       expect(Date.now()).toBeGreaterThanOrEqual(opens);
       await console.picture(`upgrading-${cluster.language}`, true);
-      const upgraded = page.locator(`[data-version="${version.after}"]`);
+      const upgraded = page.locator(`[data-version="${versions.regular}"]`);
       await expect(upgraded).toHaveCount(2, { timeout: upgradeTimeout });
       await expect(page.locator('[data-rollout=completed]')).toBeVisible({ timeout: 60_000 });
       expect(await page.evaluate(() => 'neverReloaded' in globalThis)).toBe(true);
@@ -248,6 +247,28 @@ for (const [cluster, other] of [[english, japanese], [japanese, english]] as con
       await console.close();
     });
 }
+
+test('an emergency release takes the emergency window', async ({ browser }) => {
+  test.setTimeout(upgradeTimeout + 180_000);
+  const console = await Console.open(browser, 'en');
+  const { page, w } = console;
+  await console.signIn();
+  await clusterPage(console, english.name);
+  await console.field(w.schedule.time).fill(clock(Date.now() + 12 * 3_600_000, zone));
+  await console.saveSchedule();
+  await expect(page.locator('[data-step]:not([data-step=idle])')).toHaveCount(0);
+  publish('emergency');
+  const waits = say(w.cluster.pendingEmergency, { version: versions.emergency });
+  await expect(page.getByText(waits)).toBeVisible({ timeout: 60_000 });
+  const opens = minuteAfter(Date.now(), 20_000);
+  await console.field(w.schedule.emergencyTime).fill(clock(opens, zone));
+  await console.saveSchedule();
+  const upgraded = page.locator(`[data-version="${versions.emergency}"]`);
+  await expect(upgraded).toHaveCount(2, { timeout: opens - Date.now() + upgradeTimeout });
+  expect(Date.now()).toBeGreaterThanOrEqual(opens);
+  await expect(page.locator('[data-rollout=completed]')).toBeVisible({ timeout: 60_000 });
+  await console.close();
+});
 
 for (const [name, scheme, width] of [
   ['dark', 'dark', 1360], ['narrow', 'light', 390], ['narrow-dark', 'dark', 390],

@@ -1,4 +1,5 @@
 // What the browser tests are told about the hub and the clusters they run against.
+import { execFileSync } from 'node:child_process';
 
 function need(name: string): string {
   const value = process.env[name];
@@ -16,21 +17,25 @@ export const hub = {
 /** Two clusters of two nodes, not yet registered. */
 export const clusters = {
   one: { fqdn: process.env['CLUSTER_1'] ?? 'cc-pub.localhost' },
-  two: { fqdn: process.env['CLUSTER_2'] ?? 'cc-pub2.localhost' },
+  two: { fqdn: process.env['CLUSTER_2'] ?? 'cd-pub.localhost' },
 };
 
 /** The application user of the publishers. */
-export const publisher = { username: need('NODE_USERNAME'), password: need('NODE_PASSWORD') };
+export const publisher = { username: need('NODE_USER'), password: need('NODE_PASSWORD') };
 
-/** Publishes the release; empty when it is published already. */
-export const publishCommand = process.env['PUBLISH_COMMAND'] ?? '';
-export const version = {
-  before: process.env['VERSION_BEFORE'] ?? '1.0.0',
-  after: process.env['VERSION_AFTER'] ?? '2.0.0',
-};
+/** What the nodes run at first, what the regular release is, and what the emergency one. */
+export const versions = { first: '1.0.0', regular: '2.0.0', emergency: '3.0.0' };
+
+/** Publishes a release as the vendor does, on the hub's command line. */
+export function publish(kind: 'regular' | 'emergency') {
+  const bundle = need(kind === 'regular' ? 'BUNDLE_2' : 'BUNDLE_3');
+  execFileSync(need('HUB_SERVER'),
+    ['release', 'publish', bundle, '--kind', kind, '--data', need('HUB_DATA')],
+    { stdio: 'inherit' });
+}
 
 /** Where pictures for the documentation go; none are taken when it is empty. */
-export const pictures = process.env['PICTURES'] ?? '';
+export const pictures = process.env['IMAGES'] ?? '';
 
 /** How long an upgrade of a whole cluster may take, from its window on. */
 export const upgradeTimeout = Number(process.env['UPGRADE_TIMEOUT_SECONDS'] ?? 300) * 1000;
