@@ -14,6 +14,9 @@ import (
 	"connecthub/models/wire"
 )
 
+// usualAnswer is more than the usual answer to a poll has bytes.
+const usualAnswer = 384
+
 type api struct{ fleet *fleet.Fleet }
 
 // Register adds the routes of the node API.
@@ -109,7 +112,15 @@ func (a api) poll(c echo.Context) error {
 		return err
 	}
 	answer, err := a.fleet.Poll(c.Request().Context(), node, r)
-	return reply(c, answer, err)
+	if err != nil {
+		return err
+	}
+	body, err := wire.AppendPollResponse(make([]byte, 0, usualAnswer), answer)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	return c.JSONBlob(http.StatusOK, body)
 }
 
 func (a api) confirm(c echo.Context) error {
