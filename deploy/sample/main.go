@@ -51,6 +51,16 @@ func run(ctx context.Context) error {
 	if s.failAfter, err = duration("FAIL_AFTER"); err != nil {
 		return err
 	}
+	// START_DELAY is how long it takes to come up, as a real server does.
+	delay, err := duration("START_DELAY")
+	if err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-time.After(delay):
+	}
 	srv := &http.Server{Handler: s.handler(), ReadHeaderTimeout: readTime, WriteTimeout: writeTime}
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", os.Getenv("PORT")))
 	if err != nil {

@@ -41,8 +41,14 @@ func loadCluster(h handle, id models.ClusterID) (rows ClusterRows, err error) {
 	if rows.Rollout, err = takeAny[models.Rollout](h, is("cluster_id", id), open()); err != nil {
 		return rows, err
 	}
-	if rows.Permit, err = takeAny[models.Permit](h, is("cluster_id", id), open()); err != nil {
+	// There is at most one (R16); the last given would be the one that counts.
+	permits, err := list[models.Permit](h, by("fence_counter").newestFirst(), 1,
+		is("cluster_id", id), open())
+	if err != nil {
 		return rows, err
+	}
+	if len(permits) > 0 {
+		rows.Permit = &permits[0]
 	}
 	rows.Releases, err = offered(h, rows.Cluster.Channel)
 	return rows, err

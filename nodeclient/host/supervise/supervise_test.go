@@ -51,7 +51,7 @@ func (n *node) awaitHealthy(t *testing.T) supervise.Status {
 	return n.status(t)
 }
 
-func TestTheActiveSlotRunsAndStopsGracefully(t *testing.T) {
+func TestR26TheActiveSlotRunsAndStopsGracefully(t *testing.T) {
 	t.Parallel()
 	n, b := newNode(t, nil)
 	st := n.awaitHealthy(t)
