@@ -236,7 +236,7 @@ for (const [cluster, other] of [[english, japanese], [japanese, english]] as con
       await console.picture(`upgrading-${cluster.language}`, true);
       const upgraded = page.locator(`[data-version="${versions.regular}"]`);
       await expect(upgraded).toHaveCount(2, { timeout: upgradeTimeout });
-      await expect(page.locator('[data-rollout=completed]')).toBeVisible({ timeout: 60_000 });
+      await expect(page.getByText(w.cluster.nothingPending)).toBeVisible({ timeout: 60_000 });
       expect(await page.evaluate(() => 'neverReloaded' in globalThis)).toBe(true);
       await console.check('an upgraded cluster');
       await console.picture(`upgraded-${cluster.language}`, true);
@@ -266,7 +266,7 @@ test('an emergency release takes the emergency window', async ({ browser }) => {
   const upgraded = page.locator(`[data-version="${versions.emergency}"]`);
   await expect(upgraded).toHaveCount(2, { timeout: opens - Date.now() + upgradeTimeout });
   expect(Date.now()).toBeGreaterThanOrEqual(opens);
-  await expect(page.locator('[data-rollout=completed]')).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText(w.cluster.nothingPending)).toBeVisible({ timeout: 60_000 });
   await console.close();
 });
 

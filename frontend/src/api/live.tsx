@@ -7,7 +7,7 @@ import { base, connection } from './client';
 
 const pollWhileLost = 2_000;
 const pollWhileDown = 5_000;
-const pollWhileLive = 30_000;
+const pollWhileLive = 10_000;
 const reconnectAfter = 5_000;
 
 const LiveContext = createContext(false);

@@ -147,7 +147,7 @@ function Why({ node, zone }: { node: Node; zone: string }) {
   return (
     <div className="cell" data-reason={decision.reason}>
       <span>{decision.sentence}</span>
-      {decision.earliest && decision.verb !== 'upgrade' && (
+      {decision.earliest && decision.verb === 'hold' && (
         <span className="muted">
           {before}<When at={decision.earliest} zone={zone} />{after}
         </span>

@@ -181,7 +181,7 @@ const en = {
     rolloutTitle: 'Upgrade progress',
     rolloutTo: 'To version {{version}}',
     progress: '{{done}} of {{total}} nodes',
-    noRollout: 'No upgrade has run yet.',
+    noRollout: 'No upgrade is running.',
     permit: {
       offered: '{{node}} was given permission and fetches the release.',
       confirmed: '{{node}} is being upgraded.',

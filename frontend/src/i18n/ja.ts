@@ -183,7 +183,7 @@ const ja: Messages = {
     rolloutTitle: 'アップグレードの進行状況',
     rolloutTo: 'バージョン {{version}} へ',
     progress: '{{total}} ノード中 {{done}} ノード完了',
-    noRollout: 'アップグレードはまだ実行されていません。',
+    noRollout: '実行中のアップグレードはありません。',
     permit: {
       offered: '{{node}} に許可が与えられ、リリースを取得しています。',
       confirmed: '{{node}} をアップグレードしています。',
