@@ -9,7 +9,7 @@ import (
 )
 
 var benchLine = regexp.MustCompile(
-	`(?m)^(Benchmark\w+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns/op(?:\s+\d+ B/op\s+(\d+) allocs/op)?`)
+	`(?m)^(Benchmark[\w/]+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns/op(?:\s+\d+ B/op\s+(\d+) allocs/op)?`)
 
 // measurePure runs the packages' own benchmarks.
 func measurePure(ctx context.Context) ([]figure, error) {
@@ -18,9 +18,9 @@ func measurePure(ctx context.Context) ([]figure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot run the benchmarks: %w\n%s", err, out)
 	}
-	bounds := map[string]float64{"BenchmarkNext": 1000, "BenchmarkDecideNothingToDo": 5000,
+	bounds := map[string]float64{"BenchmarkNext/weekly": 1000, "BenchmarkDecideNothingToDo": 5000,
 		"BenchmarkDecideWindowClosed": 5000}
-	names := map[string]string{"BenchmarkNext": "`window.Next`",
+	names := map[string]string{"BenchmarkNext/weekly": "`window.Next`",
 		"BenchmarkDecideNothingToDo":  "`rollout.Decide`, nothing to do",
 		"BenchmarkDecideWindowClosed": "`rollout.Decide`, window closed"}
 	var figures []figure
