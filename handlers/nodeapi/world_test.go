@@ -32,6 +32,7 @@ type world struct {
 	t      testing.TB
 	clock  *storetest.Clock
 	store  *store.Store
+	keys   *keys.Hub
 	fleet  *fleet.Fleet
 	depot  *depot.Depot
 	echo   *echo.Echo
@@ -49,21 +50,38 @@ func newWorld(t testing.TB) *world {
 func worldOn(t testing.TB, s *store.Store, clock *storetest.Clock) *world {
 	t.Helper()
 	w := &world{t: t, clock: clock, store: s}
-	log := slog.New(slog.DiscardHandler)
-	signing, err := keys.LoadOrCreate(t.TempDir())
+	var err error
+	w.keys, err = keys.LoadOrCreate(t.TempDir())
 	must(t, err)
 	must(t, s.Update(t.Context(), func(tx *store.Tx) error { return w.people(tx) }))
-	w.depot, err = depot.New(depot.Options{Store: s, Dir: t.TempDir(), Now: clock.Now, Log: log})
+	w.depot, err = depot.New(depot.Options{Store: s, Dir: t.TempDir(), Now: clock.Now,
+		Log: slog.New(slog.DiscardHandler)})
 	must(t, err)
-	w.fleet, err = fleet.New(fleet.Options{Store: s, Keys: signing, Now: clock.Now, Log: log,
-		PublicURL: "https://hub.example.com"})
-	must(t, err)
-	must(t, w.fleet.Load(t.Context()))
-	w.echo = handlers.New(handlers.Options{Now: clock.Now, Log: log})
-	nodeapi.Register(w.echo, w.fleet)
-	depotapi.Register(w.echo, w.depot, w.fleet.AllowFetch)
+	w.serve()
 	w.publish("1.0.0", models.Regular) // what every new node runs
 	return w
+}
+
+// serve starts the hub's half that could be there more than once.
+func (w *world) serve() {
+	w.t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	var err error
+	w.fleet, err = fleet.New(fleet.Options{Store: w.store, Keys: w.keys, Now: w.clock.Now,
+		Log: log, PublicURL: "https://hub.example.com"})
+	must(w.t, err)
+	must(w.t, w.fleet.Load(w.t.Context()))
+	w.echo = handlers.New(handlers.Options{Now: w.clock.Now, Log: log})
+	nodeapi.Register(w.echo, w.fleet)
+	depotapi.Register(w.echo, w.depot, w.fleet.AllowFetch)
+}
+
+// replica is another hub over the same database.
+func (w *world) replica() *world {
+	w.t.Helper()
+	other := *w
+	other.serve()
+	return &other
 }
 
 // people are one tenant with one admin, and the vendor.

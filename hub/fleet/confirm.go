@@ -45,7 +45,10 @@ func (f *Fleet) Confirm(ctx context.Context, n NodeIdentity, id models.PermitID,
 			answer = f.confirmed(w, d, r.BootID)
 			return nil
 		})
-	return answer, err
+	if err != nil {
+		return wire.ConfirmResponse{}, f.goneFor(ctx, n, err)
+	}
+	return answer, nil
 }
 
 func (f *Fleet) confirmed(w *work, d rollout.Decision, boot string) wire.ConfirmResponse {

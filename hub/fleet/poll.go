@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"connecthub/models"
@@ -114,10 +115,22 @@ func (f *Fleet) newsPoll(ctx context.Context, c *cluster, n NodeIdentity, r *wir
 			return nil
 		})
 	if err != nil {
-		return wire.PollResponse{}, err
+		return wire.PollResponse{}, f.goneFor(ctx, n, err)
 	}
 	node := c.rows.member(n.Node)
 	return f.render(c, node, r, public, now)
+}
+
+// goneFor says with a statement why a node's rows were not found, where that is for good (R6): a
+// roster may be late.
+func (f *Fleet) goneFor(ctx context.Context, n NodeIdentity, err error) error {
+	if !errors.Is(err, models.NotFound()) && !errors.Is(err, models.Unauthorized("not_registered")) {
+		return err
+	}
+	if revoked := f.revoked(ctx, n.Node, n.KeyThumb); revoked != nil {
+		return revoked
+	}
+	return err
 }
 
 func nodeActor(n NodeIdentity, name string) Actor {
