@@ -111,7 +111,8 @@ function Activity({ node }: { node: Node }) {
   const { t } = useTranslation();
   const step = t(`nodes.step.${node.step}`);
   if (node.step === 'idle') return <span className="muted">{step}</span>;
-  const known = node.step_percent !== undefined;
+  // a step that is at its end or cannot be measured is told without a figure
+  const known = node.step_percent !== undefined && node.step_percent < 100;
   const text = known ? t('nodes.stepOf', { step, percent: node.step_percent }) : step;
   return (
     <div className="cell" aria-live="polite">
