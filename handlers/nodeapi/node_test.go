@@ -243,6 +243,7 @@ func (n *node) end(outcome models.Outcome) wire.PollResponse {
 		n.state.Version = version
 	case models.RolledBack:
 		n.state.Denied = append(n.state.Denied, version)
+	case models.Failed, models.Withdrawn, models.Abandoned, models.Overridden:
 	}
 	return n.poll()
 }
