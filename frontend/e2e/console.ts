@@ -1,6 +1,6 @@
 // The console as a person uses it, and what must be true of every screen.
 import AxeBuilder from '@axe-core/playwright';
-import { type Browser, expect, type Locator, type Page } from '@playwright/test';
+import { type Browser, expect, type Locator, type Page, test } from '@playwright/test';
 import path from 'node:path';
 import en from '../src/i18n/en.ts';
 import ja from '../src/i18n/ja.ts';
@@ -116,6 +116,7 @@ export class Console {
 
   /** No finding of axe, and nothing that sticks out sideways. */
   async check(screen: string) {
+    test.info().annotations.push({ type: 'checked', description: screen });
     const { violations } = await new AxeBuilder({ page: this.page }).analyze();
     const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' ')}`);
     expect(found, `axe on ${screen}`).toEqual([]);

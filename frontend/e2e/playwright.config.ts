@@ -11,7 +11,8 @@ export default defineConfig({
   retries: 0,
   timeout: 240_000,
   expect: { timeout: 30_000 },
-  reporter: [['list']],
+  reporter: [['list'], ['./proof.ts']],
+  reportSlowTests: null,
   use: {
     baseURL: hub.url,
     ignoreHTTPSErrors: true,
