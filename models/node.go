@@ -91,8 +91,9 @@ func (s Step) Disruptive() bool {
 	case StepDraining, StepStopping, StepSwitching, StepStarting, StepChecking, StepSoaking,
 		StepRollingBack:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // Fact is one thing a node states about its machine, e.g. disk_bytes, memory_bytes, package:NAME.

@@ -64,8 +64,9 @@ func (o Outcome) Reportable() bool {
 	switch o {
 	case Succeeded, Failed, RolledBack, Abandoned:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // PermitKind tells an upgrade of a rollout from work by hand (R33).

@@ -62,14 +62,14 @@ func (s *Store) Listen(ctx context.Context, channel string, heard func(payload s
 	for {
 		began, err := s.listenOnce(ctx, channel, heard)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the caller ended it
 		}
 		if began {
 			rest = listenRest
 		}
 		s.log.WarnContext(ctx, "listening was interrupted", "channel", channel, "error", err)
 		if pause(ctx, rest) != nil {
-			return nil
+			return nil //nolint:nilerr // the caller ended it
 		}
 		rest = min(2*rest, listenRestTo)
 	}

@@ -55,7 +55,7 @@ func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
 			return err
 		}
 		s.retries.Add(1)
-		if pause(ctx, rand.N(rest)) != nil {
+		if pause(ctx, rand.N(rest)) != nil { //nolint:gosec // a rest is no secret
 			return err
 		}
 		rest = min(2*rest, txRestUpTo)

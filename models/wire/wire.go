@@ -19,7 +19,7 @@ const (
 	PathStatus  = "/api/node/v1/registrations/status"
 	PathTickets = "/api/node/v1/join-tickets"
 	PathJoin    = "/api/node/v1/join"
-	PathToken   = "/api/node/v1/token"
+	PathToken   = "/api/node/v1/token" //nolint:gosec // an address, no token
 	PathPoll    = "/api/node/v1/poll"
 	PathPermits = "/api/node/v1/permits/" // + id + "/confirm"
 	PathBundles = "/depot/bundles/"       // + digest
