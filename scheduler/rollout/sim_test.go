@@ -151,6 +151,7 @@ func (n *sim) works(w *world) {
 		n.step = models.StepStarting
 	case models.StepStarting, models.StepSoaking:
 		n.finishes(w)
+	default: // it waits
 	}
 }
 

@@ -41,7 +41,7 @@ func TestR10OnlyAZoneOfTheDatabaseIsAZone(t *testing.T) {
 
 func TestZonesOfOneNameAreEqual(t *testing.T) {
 	t.Parallel()
-	if zone(t, "Asia/Tokyo") != zone(t, "Asia/Tokyo") {
+	if tokyo := zone(t, "Asia/Tokyo"); tokyo != zone(t, "Asia/Tokyo") {
 		t.Error("Tokyo is not Tokyo")
 	}
 	if zone(t, "Asia/Tokyo") == zone(t, "Japan") {
