@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"connecthub/nodeclient/atomicfile"
 )
 
 const (
@@ -316,10 +318,7 @@ func (t *transfer) finish() error {
 	if err := os.Rename(Part(t.dst), t.dst); err != nil {
 		return err
 	}
-	if err := remove(etagFile(t.dst)); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(t.dst))
+	return atomicfile.Remove(etagFile(t.dst))
 }
 
 // interrupted marks what a later call can go on from; a StatusError and a refusal keep their name.
@@ -369,13 +368,4 @@ func FreeSpace(dir string) (int64, error) {
 		return 0, fmt.Errorf("cannot ask for free space: %w", err)
 	}
 	return int64(min(st.Bavail, 1<<40)) * st.Bsize, nil
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"connecthub/models"
+	"connecthub/nodeclient/atomicfile"
 	"connecthub/nodeclient/host/bundle"
 )
 
@@ -53,7 +54,7 @@ func OpenSlots(dir string) (*Slots, error) {
 			}
 		}
 	}
-	return s, bundle.SyncDir(dir)
+	return s, atomicfile.SyncDir(dir)
 }
 
 // ViewSlots opens the slots of dir without touching what another process may be unpacking.
@@ -125,7 +126,7 @@ func (s *Slots) Install(ctx context.Context, slot string, r io.Reader,
 		_ = os.RemoveAll(part)
 		return bundle.Manifest{}, fmt.Errorf("cannot install slot %s: %w", slot, err)
 	}
-	return m, bundle.SyncDir(filepath.Join(s.dir, slotsDir))
+	return m, atomicfile.SyncDir(filepath.Join(s.dir, slotsDir))
 }
 
 // Active is the slot that the one link names; empty when nothing was ever installed.
@@ -179,7 +180,7 @@ func (s *Slots) point(name, slot string) error {
 	if err != nil {
 		return fmt.Errorf("cannot point %s to %q: %w", name, slot, err)
 	}
-	return bundle.SyncDir(s.dir)
+	return atomicfile.SyncDir(s.dir)
 }
 
 // Prune removes every slot but the active one, the previous one and those to keep.

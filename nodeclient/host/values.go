@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"connecthub/nodeclient/atomicfile"
 	"connecthub/nodeclient/host/bundle"
 )
 
@@ -45,28 +46,5 @@ func SaveValues(dir string, v bundle.Values) error {
 	if err != nil {
 		return fmt.Errorf("cannot write the node's values: %w", err)
 	}
-	return WriteFile(filepath.Join(dir, valuesFile), raw, 0o600)
-}
-
-// WriteFile replaces a small file whole: temporary file, sync, rename, sync of the folder.
-func WriteFile(name string, data []byte, mode os.FileMode) error {
-	part := name + ".part"
-	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", filepath.Base(name), err)
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(part, name)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", filepath.Base(name), err)
-	}
-	return bundle.SyncDir(filepath.Dir(name))
+	return atomicfile.Write(filepath.Join(dir, valuesFile), raw, 0o600)
 }

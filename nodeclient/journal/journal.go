@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"connecthub/nodeclient/atomicfile"
 )
 
 // Step is where an upgrade stands.
@@ -167,7 +169,7 @@ func (j *Journal) settle(length int64) error {
 	if err := j.file.Sync(); err != nil {
 		return fmt.Errorf("cannot sync journal: %w", err)
 	}
-	return syncDir(filepath.Dir(j.path))
+	return atomicfile.SyncDir(filepath.Dir(j.path))
 }
 
 // Salvage moves a damaged journal aside and begins a new one with the newest State that can still
@@ -397,7 +399,7 @@ func (j *Journal) rewrite(line []byte) error {
 	}
 	_ = j.file.Close() // read and synced: nothing is lost with the old file
 	j.file, j.size = f, int64(len(line))
-	if err := syncDir(filepath.Dir(j.path)); err != nil {
+	if err := atomicfile.SyncDir(filepath.Dir(j.path)); err != nil {
 		j.err = fmt.Errorf("%w: %w", ErrBroken, err)
 		return j.err
 	}

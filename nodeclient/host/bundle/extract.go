@@ -10,6 +10,8 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+
+	"connecthub/nodeclient/atomicfile"
 )
 
 // Extract unpacks a bundle into dest, which must not exist, and returns when every file and folder
@@ -35,7 +37,7 @@ func Extract(ctx context.Context, r io.Reader, dest string, limits Limits) (Mani
 	if err := x.syncFolders(); err != nil {
 		return Manifest{}, err
 	}
-	return sum.Manifest, SyncDir(filepath.Dir(dest))
+	return sum.Manifest, atomicfile.SyncDir(filepath.Dir(dest))
 }
 
 type extraction struct {
@@ -111,19 +113,6 @@ func checkCommands(m Manifest, stat func(string) (fs.FileInfo, error)) error {
 				return refuse("service %s: %s is no executable file of the bundle", s.Name, words[0])
 			}
 		}
-	}
-	return nil
-}
-
-// SyncDir makes the names in a folder durable.
-func SyncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("cannot open %s: %w", dir, err)
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("cannot sync %s: %w", dir, err)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"connecthub/nodeclient/atomicfile"
 	"connecthub/nodeclient/host"
 	"connecthub/nodeclient/host/bundle"
 )
@@ -187,7 +188,7 @@ func (s *Supervisor) adoptable() map[string]handle {
 		default:
 			s.opts.Log.Warn("stray process ended", "slot", stray.slot, "service", stray.service,
 				"pid", stray.PID)
-			stray.handle.killGroup()
+			stray.killGroup()
 		}
 	}
 	return found
@@ -249,7 +250,7 @@ func (s *Supervisor) save() error {
 	if err != nil {
 		return fmt.Errorf("cannot write supervisor state: %w", err)
 	}
-	return host.WriteFile(filepath.Join(s.opts.Dir, runDir, stateName), raw, 0o600)
+	return atomicfile.Write(filepath.Join(s.opts.Dir, runDir, stateName), raw, 0o600)
 }
 
 func loadState(dir string) (saved, error) {
@@ -280,7 +281,7 @@ func (s *Supervisor) serve(ctx context.Context, cancel context.CancelFunc) error
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("cannot replace socket: %w", err)
 	}
-	listener, err := net.Listen("unix", path)
+	listener, err := new(net.ListenConfig).Listen(ctx, "unix", path)
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w", err)
 	}
@@ -302,7 +303,7 @@ func (s *Supervisor) serve(ctx context.Context, cancel context.CancelFunc) error
 		conn, err := listener.Accept()
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // the end closes the listener
 			}
 			return fmt.Errorf("cannot accept: %w", err)
 		}
