@@ -16,28 +16,23 @@ const MaxManifest = manifest.MaxManifest
 // ErrInvalid is matched by every refusal of a bundle or a manifest.
 var ErrInvalid = manifest.ErrInvalid
 
-// What a manifest is made of; the hub reads the same.
+// A manifest's parts have one meaning for the hub and for the node.
 type (
-	Manifest     = manifest.Manifest
-	Order        = manifest.Order
-	Requirements = manifest.Requirements
-	Package      = manifest.Package
-	Service      = manifest.Service
-	HTTPCall     = manifest.HTTPCall
-	Health       = manifest.Health
-	Drain        = manifest.Drain
-	Stop         = manifest.Stop
-	Duration     = manifest.Duration
+	// Manifest declares what a bundle runs and what it needs.
+	Manifest = manifest.Manifest
+	// Service is one process of the bundle.
+	Service = manifest.Service
+	// HTTPCall is a request that the node makes to a service.
+	HTTPCall = manifest.HTTPCall
+	// Health says when a service serves.
+	Health = manifest.Health
+	// Drain lets a service finish what it began.
+	Drain = manifest.Drain
+	// Stop says how a service is ended.
+	Stop = manifest.Stop
+	// Duration is a time as a manifest writes it.
+	Duration = manifest.Duration
 )
-
-// The orders of R17.
-const (
-	PublisherFirst   = manifest.PublisherFirst
-	SubscribersFirst = manifest.SubscribersFirst
-)
-
-// Signals are the signals a manifest may name.
-func Signals() []string { return manifest.Signals() }
 
 // ParseManifest reads a manifest; see manifest.ParseManifest for what it refuses.
 func ParseManifest(raw []byte) (Manifest, error) { return manifest.ParseManifest(raw) }
