@@ -52,7 +52,7 @@ func unannounced(st supervise.Status, active string, j journal.State, from, to s
 	}
 	disrupted := step.Disruptive() || step == journal.Ended
 	switch {
-	case st.Goal != supervise.Running && !(disrupted && confirmed):
+	case st.Goal != supervise.Running && (!disrupted || !confirmed):
 		return fmt.Sprintf("services were stopped at journalled step %q", step)
 	case active == to && (!disrupted || step == journal.Draining || step == journal.Stopping):
 		return fmt.Sprintf("the link was switched at journalled step %q", step)

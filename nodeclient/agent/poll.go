@@ -35,7 +35,7 @@ func (a *Agent) pollLoop(ctx context.Context) error {
 		changed := a.changed
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the caller ended it
 		case errors.Is(err, ErrDeregistered):
 			a.deregistered()
 			return ErrDeregistered
@@ -69,6 +69,7 @@ func (a *Agent) afterError(err error, backoff time.Duration) (pause, next time.D
 
 // jittered keeps a fleet from asking in step.
 func jittered(d time.Duration) time.Duration {
+	//nolint:gosec // when a node asks is no secret
 	return d + time.Duration(rand.Int64N(int64(d/jitterPart)+1))
 }
 

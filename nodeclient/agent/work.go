@@ -76,7 +76,7 @@ func (a *Agent) upgrade(ctx context.Context, e journal.Entry) error {
 		log.Info("step", "step", e.Step)
 		m := a.step(ctx, e)
 		if ctx.Err() != nil {
-			return nil // the journal knows where to go on
+			return nil //nolint:nilerr // the journal knows where to go on
 		}
 		if err := a.record(ctx, &e, m); err != nil {
 			return err

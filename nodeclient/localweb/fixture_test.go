@@ -36,15 +36,15 @@ type node struct {
 	t       *testing.T
 	address string
 
-	mu                    sync.Mutex
-	now                   time.Time
-	left                  time.Duration
-	inspect, allow        error
-	back                  string
-	inspected, claimed    int
-	denied                int
-	languages             []string
-	registeredTo, version string
+	mu                 sync.Mutex
+	now                time.Time
+	left               time.Duration
+	inspect, allow     error
+	back               string
+	inspected, claimed int
+	denied             int
+	languages          []string
+	registeredTo       string
 }
 
 type spoken struct{ en, ja string }
@@ -160,7 +160,6 @@ type browser struct {
 	n        *node
 	http     *http.Client
 	language string
-	origin   string // of its forms; empty: as a browser does
 }
 
 func (n *node) browse(language string) *browser {

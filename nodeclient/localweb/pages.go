@@ -173,7 +173,7 @@ func (s *Server) showAccess(w http.ResponseWriter, r *http.Request, status int, 
 		return
 	}
 	page := access{frame: s.frame(w, r), Hub: s.o.HubName, Problem: problem}
-	ctx, cancel := whole(r)
+	ctx, cancel := whole(r.Context())
 	defer cancel()
 	about, err := s.o.Inspect(ctx, one.ticket, page.Language)
 	if err != nil {
@@ -215,7 +215,7 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) {
 			s.showAccess(w, r, http.StatusGone, "")
 			return
 		}
-		ctx, cancel := whole(r)
+		ctx, cancel := whole(r.Context())
 		defer cancel()
 		back, err := s.o.Allow(ctx, one.ticket, lang)
 		if err != nil {
@@ -230,7 +230,7 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) {
 		}
 		http.Redirect(w, r, back, http.StatusSeeOther)
 	case "deny":
-		ctx, cancel := whole(r)
+		ctx, cancel := whole(r.Context())
 		defer cancel()
 		if err := s.o.Deny(ctx, one.ticket, lang); err != nil {
 			s.refused(w, r, err)
@@ -245,8 +245,8 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) {
 }
 
 // whole outlives the browser's connection: a closed tab must not cut a claim in half.
-func whole(r *http.Request) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(r.Context()), hubDeadline)
+func whole(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), hubDeadline)
 }
 
 // goodReturn refuses what a browser would run instead of open.

@@ -96,7 +96,7 @@ func New(o Options) (*Server, error) {
 
 // Run serves the page until ctx ends, and then lets requests under way finish.
 func (s *Server) Run(ctx context.Context) error {
-	listener, err := net.Listen("tcp", s.o.Listen)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.o.Listen)
 	if err != nil {
 		return fmt.Errorf("cannot serve the node's page: %w", err)
 	}

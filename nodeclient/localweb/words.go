@@ -129,7 +129,7 @@ func english() words {
 }
 
 func japanese() words {
-	return words{
+	return words{ //nolint:gosec // the word for a password is none
 		Product: "Cloud Connect ノード", SignIn: "サインイン", SignOut: "サインアウト",
 		SignInLead: "このノードのアプリケーションユーザでサインインしてください。",
 		Username:   "ユーザ名", Password: "パスワード", Home: "このノードの状態へ",
