@@ -91,7 +91,7 @@ func fill(ctx context.Context, dir string) ([]poller, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	if _, _, err := s.Migrate(ctx); err != nil {
 		return nil, err
 	}
@@ -173,7 +173,7 @@ func freePort() string {
 	if err != nil {
 		return "127.0.0.1:0"
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return strings.Replace(l.Addr().String(), "127.0.0.1", "localhost", 1)
 }
 

@@ -20,7 +20,7 @@ func dropGuard(ctx context.Context, dir string) error {
 	if err != nil {
 		return fmt.Errorf("cannot open the hub's database: %w", err)
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	if _, err := db.ExecContext(ctx, "DROP INDEX one_open_permit"); err != nil {
 		return fmt.Errorf("cannot take the guard out: %w", err)
 	}

@@ -58,12 +58,11 @@ func allow(ctx context.Context, openURL string, port int) (string, error) {
 	form = fields(text)
 	form.Set("allow", "on")
 	form.Set("action", "allow")
-	res, text, err := visit(ctx, browser, http.MethodPost, target(page, text), form)
+	back, text, err := visit(ctx, browser, http.MethodPost, target(page, text), form)
 	if err != nil {
 		return "", err
 	}
-	back, err := res.Location()
-	if err != nil {
+	if back == nil {
 		return "", fmt.Errorf("the publisher's page did not send the browser back: %s", plain(text))
 	}
 	_, code, ok := strings.Cut(back.Fragment, "code=")
@@ -74,7 +73,7 @@ func allow(ctx context.Context, openURL string, port int) (string, error) {
 }
 
 func visit(ctx context.Context, c *http.Client, method, address string, form url.Values) (
-	*http.Response, string, error) {
+	*url.URL, string, error) {
 	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, "", err
@@ -90,7 +89,10 @@ func visit(ctx context.Context, c *http.Client, method, address string, form url
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	return res, string(text), err
+	if back, lost := res.Location(); lost == nil {
+		return back, string(text), err
+	}
+	return nil, string(text), err
 }
 
 var (

@@ -66,7 +66,7 @@ func readZones(path string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the zone data of this Go release: %w", err)
 	}
-	defer archive.Close()
+	defer func() { _ = archive.Close() }()
 	zones := make(map[string][]byte)
 	for _, f := range archive.File {
 		// Factory is the zone of a machine that nobody has set up: no schedule means it.
