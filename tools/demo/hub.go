@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -42,6 +43,11 @@ func startHub(ctx context.Context, o options, console, nodes string, flags ...st
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the demo's folder: %w", err)
 	}
+	for _, address := range []string{console, nodes} {
+		if err := free(address); err != nil {
+			return nil, err
+		}
+	}
 	h := &hub{program: o.server, dir: dir, consoleURL: "http://" + console, nodeAddress: nodes,
 		email: demoEmail, flags: append([]string{"--data", filepath.Join(dir, "hub"),
 			"--listen", console, "--node-listen", nodes, "--public-url", "http://" + console,
@@ -50,6 +56,15 @@ func startHub(ctx context.Context, o options, console, nodes string, flags ...st
 		return nil, err
 	}
 	return h, h.readPassword(ctx)
+}
+
+// free refuses an address where another demo, or something else, listens already.
+func free(address string) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("another program listens at %s already; stop it first: %w", address, err)
+	}
+	return l.Close()
 }
 
 // up starts the hub's process and waits until it says that it is ready.

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 )
 
@@ -59,6 +60,11 @@ func run(ctx context.Context, args []string) error {
 	if o.dir == "" {
 		o.dir = ".run/" + args[0]
 	}
+	unlock, err := lock(o.dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	switch args[0] {
 	case "run":
 		return interactive(ctx, o)
@@ -72,4 +78,20 @@ func run(ctx context.Context, args []string) error {
 		return e2e(ctx, o)
 	}
 	return fmt.Errorf("unknown mode %q", args[0])
+}
+
+// lock refuses a folder that another demo is using, before anything in it is touched.
+func lock(dir string) (func(), error) {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the demo's folder: %w", err)
+	}
+	f, err := os.OpenFile(dir+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("cannot lock %s: %w", dir, err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("another demo is using %s", dir)
+	}
+	return func() { _ = f.Close() }, nil
 }
