@@ -159,6 +159,19 @@ func Open(path string) (*Journal, error) {
 	return j, nil
 }
 
+// Peek is the last State on disk, for whoever only looks: the file's owner may be writing it.
+func Peek(path string) (State, error) {
+	raw, err := readFile(path)
+	if err != nil {
+		return State{}, err
+	}
+	last, _, err := scan(raw)
+	if err != nil {
+		return State{}, fmt.Errorf("cannot read %s: %w", filepath.Base(path), err)
+	}
+	return last.State, nil
+}
+
 // settle cuts off a torn tail and makes the file's name durable.
 func (j *Journal) settle(length int64) error {
 	if length != j.size {
@@ -185,17 +198,26 @@ func Salvage(path string) (*Journal, error) {
 			best = r
 		}
 	}
-	if err := os.Rename(path, path+".damaged"); err != nil {
-		return nil, fmt.Errorf("cannot move damaged journal: %w", err)
-	}
-	j, err := Open(path)
+	line, err := format(record{Seq: best.Seq + 1, State: best.State})
 	if err != nil {
 		return nil, err
 	}
-	if err := j.change(func(s *State) error { *s = best.State; return nil }); err != nil {
+	// Both names lead to a journal at every instant: what can be saved is on disk before the damaged
+	// file loses its place.
+	if err := os.Remove(path + ".damaged"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("cannot keep damaged journal: %w", err)
+	}
+	if err := os.Link(path, path+".damaged"); err != nil {
+		return nil, fmt.Errorf("cannot keep damaged journal: %w", err)
+	}
+	f, err := replace(path, line)
+	if err != nil {
 		return nil, err
 	}
-	return j, nil
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("cannot close journal: %w", err)
+	}
+	return Open(path)
 }
 
 // Close lets go of the file.
@@ -356,7 +378,11 @@ func (j *Journal) change(edit func(*State) error) error {
 
 func (j *Journal) append(line []byte) error {
 	if j.size+int64(len(line)) > compactAt {
-		return j.rewrite(line)
+		if err := j.rewrite(line); err == nil || j.err != nil {
+			return err
+		}
+		// A disk without room for a second file may still have some for one more record, and a step
+		// in the middle of an upgrade does not wait for tidiness.
 	}
 	_, err := j.file.WriteAt(line, j.size)
 	if errors.Is(err, syscall.ENOSPC) && os.Remove(j.ballast()) == nil {
@@ -381,21 +407,9 @@ func (j *Journal) append(line []byte) error {
 
 // rewrite replaces a long file by its newest record: whole, then renamed.
 func (j *Journal) rewrite(line []byte) error {
-	temp := j.path + ".part"
-	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	f, err := replace(j.path, line)
 	if err != nil {
-		return fmt.Errorf("cannot rewrite journal: %w", err)
-	}
-	_, err = f.Write(line)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err == nil {
-		err = os.Rename(temp, j.path)
-	}
-	if err != nil {
-		_ = f.Close()
-		return fmt.Errorf("cannot rewrite journal: %w", err)
+		return err
 	}
 	_ = j.file.Close() // read and synced: nothing is lost with the old file
 	j.file, j.size = f, int64(len(line))
@@ -404,6 +418,28 @@ func (j *Journal) rewrite(line []byte) error {
 		return j.err
 	}
 	return nil
+}
+
+// replace puts a file of one record in the place of path. The caller syncs the folder.
+func replace(path string, line []byte) (*os.File, error) {
+	temp := path + ".part"
+	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("cannot rewrite journal: %w", err)
+	}
+	_, err = f.Write(line)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		_ = f.Close()
+		_ = os.Remove(temp) // a full disk needs its room
+		return nil, fmt.Errorf("cannot rewrite journal: %w", err)
+	}
+	return f, nil
 }
 
 func (j *Journal) ballast() string { return j.path + ".room" }

@@ -176,3 +176,52 @@ func TestALongJournalIsRewrittenAndForgetsNothing(t *testing.T) {
 		t.Fatalf("after rewriting: %+v", s)
 	}
 }
+
+// A full disk has no room for a second file: the step is written all the same.
+func TestALongJournalThatCannotBeRewrittenTakesOneMoreRecord(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "journal")
+	j := open(t, path)
+	must(t, j.Begin(entry(1), at))
+	must(t, os.Mkdir(path+".part", 0o700))
+	for range 400 {
+		must(t, j.Update(at, func(e *journal.Entry) { e.Detail = strings.Repeat("x", 1000) }))
+	}
+	must(t, j.Update(at, func(e *journal.Entry) { e.Step = journal.Switching }))
+	if s := open(t, path).State(); s.Entry == nil || s.Entry.Step != journal.Switching {
+		t.Fatalf("on disk: %+v", s)
+	}
+	must(t, os.Remove(path+".part"))
+	must(t, j.Update(at, func(e *journal.Entry) { e.Step = journal.Starting }))
+	if info, err := os.Stat(path); err != nil || info.Size() > 10<<10 {
+		t.Fatalf("not rewritten when there was room again: %v %d", err, info.Size())
+	}
+}
+
+// What cannot be saved must not become an empty journal: that would forget an upgrade under way.
+func TestASalvageThatFailsLeavesTheDamagedJournalInItsPlace(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "journal")
+	j := open(t, path)
+	must(t, j.Begin(entry(7), at))
+	must(t, j.Update(at, func(e *journal.Entry) { e.Step = journal.Stopping }))
+	must(t, j.Update(at, func(e *journal.Entry) { e.Step = journal.Switching }))
+	raw, err := os.ReadFile(path)
+	must(t, err)
+	raw[3] ^= 1
+	must(t, os.WriteFile(path, raw, 0o600))
+	must(t, os.Mkdir(path+".part", 0o700)) // stands for a full disk
+	if _, err := journal.Salvage(path); err == nil {
+		t.Fatal("it was saved without room")
+	}
+	if _, err := journal.Open(path); !errors.Is(err, journal.ErrDamaged) {
+		t.Fatalf("the damage is forgotten: %v", err)
+	}
+	must(t, os.Remove(path+".part"))
+	s, err := journal.Salvage(path)
+	must(t, err)
+	defer s.Close()
+	if e := s.State().Entry; e == nil || e.Step != journal.Switching || e.Fence.Counter != 7 {
+		t.Fatalf("salvaged %+v", e)
+	}
+}
