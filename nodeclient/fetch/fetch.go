@@ -92,6 +92,15 @@ func To(ctx context.Context, src Source, dst string, want Want, opts Options) er
 	}
 	t := transfer{src: src, dst: dst, want: want, opts: opts, sum: sha256.New()}
 	err = t.run(ctx)
+	if t.resumed && (errors.Is(err, ErrDigest) || errors.Is(err, ErrSize)) {
+		// What an earlier transfer left may be what a power loss made of it: that says nothing about
+		// the depot's file.
+		if err := Discard(dst); err != nil {
+			return fmt.Errorf("cannot fetch %s: %w", filepath.Base(dst), err)
+		}
+		t = transfer{src: src, dst: dst, want: want, opts: opts, sum: sha256.New()}
+		err = t.run(ctx)
+	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		err = fmt.Errorf("%w: %w", ErrNoSpace, err)
 	}
@@ -134,6 +143,8 @@ type transfer struct {
 	sum  hash.Hash
 	done int64
 	etag string
+	// resumed: some of the bytes are an earlier transfer's.
+	resumed bool
 }
 
 func (t *transfer) run(ctx context.Context) error {
@@ -170,11 +181,12 @@ func (t *transfer) resume(ctx context.Context) error {
 	if t.done > t.want.Size {
 		return t.restart()
 	}
+	t.resumed = t.done > 0
 	return nil
 }
 
 func (t *transfer) restart() error {
-	t.done, t.etag = 0, ""
+	t.done, t.etag, t.resumed = 0, "", false
 	t.sum.Reset()
 	if err := t.file.Truncate(0); err != nil {
 		return err

@@ -157,6 +157,28 @@ func TestR25AWrongDigestLeavesNothing(t *testing.T) {
 	}
 }
 
+// A power loss may leave a partial file of the right length with other bytes in it.
+func TestADamagedPartialFileIsFetchedAnewInsteadOfRefused(t *testing.T) {
+	t.Parallel()
+	for _, kept := range []int64{1 << 20, 2 << 20} {
+		b := newDepot(t, 2<<20)
+		b.cut.Store(1 << 20)
+		if err := fetch.To(t.Context(), b.src, b.dst, b.want, fetch.Options{}); err == nil {
+			t.Fatal("the cut was not noticed")
+		}
+		b.cut.Store(0)
+		if err := os.WriteFile(fetch.Part(b.dst), make([]byte, kept), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := fetch.To(t.Context(), b.src, b.dst, b.want, fetch.Options{}); err != nil {
+			t.Fatalf("%d bytes of zeros were kept: %v", kept, err)
+		}
+		if got, _ := os.ReadFile(b.dst); !bytes.Equal(got, b.body) {
+			t.Fatal("file differs")
+		}
+	}
+}
+
 func TestMoreOrFewerBytesThanPermittedAreRefused(t *testing.T) {
 	t.Parallel()
 	b := newDepot(t, 1<<20)
