@@ -126,7 +126,7 @@ func (s Service) validate() error {
 		return Refuse("service %s: stop signal %.40q is not one of %s", s.Name, s.Stop.Signal,
 			strings.Join(Signals(), ", "))
 	}
-	return s.deadline("stop deadline", s.Stop.Deadline, minInterval, maxDeadline)
+	return s.deadline("stop deadline", s.Stop.Deadline, maxDeadline)
 }
 
 // validateCommand keeps a command inside its slot: a bundle runs what it brings, nothing else.
@@ -197,13 +197,13 @@ func (s Service) validateHealth() error {
 	if h.Failures < 1 || h.Failures > maxFailures {
 		return Refuse("service %s: health failures must be 1 to %d", s.Name, maxFailures)
 	}
-	if err := s.deadline("health interval", h.Interval, minInterval, maxDeadline); err != nil {
+	if err := s.deadline("health interval", h.Interval, maxDeadline); err != nil {
 		return err
 	}
-	if err := s.deadline("health timeout", h.Timeout, minInterval, time.Minute); err != nil {
+	if err := s.deadline("health timeout", h.Timeout, time.Minute); err != nil {
 		return err
 	}
-	return s.deadline("health ready_within", h.ReadyWithin, minInterval, maxDeadline)
+	return s.deadline("health ready_within", h.ReadyWithin, maxDeadline)
 }
 
 func (s Service) validateDrain() error {
@@ -228,7 +228,7 @@ func (s Service) validateDrain() error {
 			return err
 		}
 	}
-	return s.deadline("drain deadline", d.Deadline, minInterval, maxDeadline)
+	return s.deadline("drain deadline", d.Deadline, maxDeadline)
 }
 
 func (s Service) oneOf(what string, set ...bool) error {
@@ -244,9 +244,9 @@ func (s Service) oneOf(what string, set ...bool) error {
 	return nil
 }
 
-func (s Service) deadline(what string, d Duration, low, high time.Duration) error {
-	if d.D() < low || d.D() > high {
-		return Refuse("service %s: %s must be between %s and %s", s.Name, what, low, high)
+func (s Service) deadline(what string, d Duration, high time.Duration) error {
+	if d.D() < minInterval || d.D() > high {
+		return Refuse("service %s: %s must be between %s and %s", s.Name, what, minInterval, high)
 	}
 	return nil
 }
