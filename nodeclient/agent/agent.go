@@ -95,7 +95,8 @@ type Agent struct {
 	facts       []models.Fact
 	lastPoll    time.Time
 	trouble     string
-	gone        bool // deregistered
+	gone        bool               // deregistered
+	declined    *wire.PermitReport // given back without an entry, until the hub knows
 
 	allowance allowance // of the worker alone
 }
@@ -161,9 +162,6 @@ func (a *Agent) Status() Status {
 	}
 	return s
 }
-
-// PollNow makes the next poll happen at once.
-func (a *Agent) PollNow() { signal(a.changed) }
 
 func signal(c chan struct{}) {
 	select {

@@ -135,9 +135,6 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // PID is the id of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Interrupt asks the process to end.
-func (p *Process) Interrupt() { _ = p.cmd.Process.Signal(syscall.SIGTERM) }
-
 // Killed says whether it was ended by SIGKILL. It is to be asked after Done.
 func (p *Process) Killed() bool {
 	ws, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
