@@ -41,7 +41,7 @@ func (w *world) arrives(m message) {
 		w.polls(m, &a)
 	}
 	if !w.chance(8) {
-		w.sim(m.from).hears(w, a)
+		w.sim(m.from).hears(a)
 	}
 }
 
@@ -215,7 +215,7 @@ func (w *world) replaces(s rollout.Snapshot, n *sim) {
 		return
 	}
 	n.forget()
-	n.restarts(w)
+	n.restarts()
 	n.up, n.highest = true, w.rows.cluster.Fence()
 }
 

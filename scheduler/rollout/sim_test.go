@@ -94,7 +94,7 @@ func (n *sim) message(w *world, confirm bool) message {
 }
 
 // hears takes an answer, unless the node has restarted since it asked.
-func (n *sim) hears(w *world, a answer) {
+func (n *sim) hears(a answer) {
 	if !n.alive || a.to.boot != n.boot {
 		return
 	}
@@ -205,13 +205,13 @@ func (n *sim) crashes(w *world) {
 func (n *sim) recovers(w *world) {
 	switch {
 	case !n.alive:
-		n.restarts(w)
+		n.restarts()
 	case !n.stopped:
 		n.up = true
 	}
 }
 
-func (n *sim) restarts(w *world) {
+func (n *sim) restarts() {
 	n.alive = true
 	n.boots++
 	n.boot, n.counter = fmt.Sprintf("%s-%d", n.id, n.boots), 0
