@@ -66,13 +66,13 @@ func (c *cluster) install(ctx context.Context, hubURL, hubCA, bundle string) err
 			return err
 		}
 		if n.role == "publisher" {
-			_, err := command(ctx, n.program, "cluster", "init", "--dir", n.dir,
+			err := command(ctx, n.program, "cluster", "init", "--dir", n.dir,
 				"--peer-listen", loopback(n.peer), "--secret-file", secret)
 			if err != nil {
 				return err
 			}
 		}
-		if _, err := command(ctx, n.program, "install-bundle", "--dir", n.dir, bundle); err != nil {
+		if err := command(ctx, n.program, "install-bundle", "--dir", n.dir, bundle); err != nil {
 			return err
 		}
 	}
@@ -84,7 +84,7 @@ func (c *cluster) install(ctx context.Context, hubURL, hubCA, bundle string) err
 		if _, err := os.Stat(joined); err != nil {
 			err := eventually(ctx, 20*time.Second, n.name+" joins its publisher",
 				func() (bool, error) {
-					_, err := command(ctx, n.program, "cluster", "join", "--dir", n.dir,
+					err := command(ctx, n.program, "cluster", "join", "--dir", n.dir,
 						"--publisher", n.publisher.name, "--dial",
 						n.publisher.name+"="+loopback(n.publisher.peer),
 						"--peer-listen", loopback(n.peer), "--secret-file", secret)
@@ -124,8 +124,7 @@ func (n *node) setUp(ctx context.Context, hubURL, hubCA string) error {
 	for name, value := range n.values {
 		args = append(args, "--config", name+"="+value)
 	}
-	_, err := command(ctx, n.program, args...)
-	return err
+	return command(ctx, n.program, args...)
 }
 
 // run starts the agent; it starts its supervisor itself when none runs.
@@ -144,7 +143,7 @@ func (c *cluster) stop() {
 	for _, n := range c.nodes {
 		n.process.stop()
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		_, _ = command(ctx, n.program, "stop-services", "--dir", n.dir)
+		_ = command(ctx, n.program, "stop-services", "--dir", n.dir)
 		cancel()
 	}
 }
@@ -157,7 +156,7 @@ func (c *cluster) register(ctx context.Context, h *hub, name string) (string, er
 	if err != nil {
 		return "", err
 	}
-	if err := answered(nil, res.StatusCode(), 201, res.Body); err != nil {
+	if err := answered(res.StatusCode(), 201, res.Body); err != nil {
 		return "", err
 	}
 	code, err := allow(ctx, *res.JSON201.OpenUrl, c.nodes[0].page)
@@ -168,7 +167,7 @@ func (c *cluster) register(ctx context.Context, h *hub, name string) (string, er
 	if err != nil {
 		return "", err
 	}
-	if err := answered(nil, done.StatusCode(), 200, done.Body); err != nil {
+	if err := answered(done.StatusCode(), 200, done.Body); err != nil {
 		return "", err
 	}
 	return *done.JSON200.ClusterId, nil

@@ -124,7 +124,7 @@ func (c *crasher) upgradeNow(ctx context.Context) error {
 		if err != nil {
 			return false, err
 		}
-		if err := answered(nil, res.StatusCode(), 200, res.Body); err != nil {
+		if err := answered(res.StatusCode(), 200, res.Body); err != nil {
 			return res.StatusCode() == 409 && bytes.Contains(res.Body, []byte("window_open_already")), err
 		}
 		return true, nil

@@ -146,10 +146,7 @@ func (h *hub) signIn(ctx context.Context) error {
 }
 
 // answered turns anything but the expected status into an error with the hub's own sentence.
-func answered(err error, status int, want int, body []byte) error {
-	if err != nil {
-		return err
-	}
+func answered(status, want int, body []byte) error {
 	if status == want {
 		return nil
 	}
@@ -160,9 +157,8 @@ func answered(err error, status int, want int, body []byte) error {
 
 // publish gives the hub a release, as the vendor's release engineer does.
 func (h *hub) publish(ctx context.Context, bundle, kind string) error {
-	_, err := command(ctx, h.program, "release", "publish", bundle, "--kind", kind,
+	return command(ctx, h.program, "release", "publish", bundle, "--kind", kind,
 		"--data", filepath.Join(h.dir, "hub"))
-	return err
 }
 
 func (h *hub) stop() {

@@ -72,17 +72,17 @@ func (p *process) running() bool {
 	}
 }
 
-// command runs a program to its end and answers what it printed.
-func command(ctx context.Context, program string, args ...string) (string, error) {
+// command runs a program to its end; its error holds what was printed.
+func command(ctx context.Context, program string, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, args...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return string(out), fmt.Errorf("cannot run %s %v: %w\n%s", filepath.Base(program), args,
+		return fmt.Errorf("cannot run %s %v: %w\n%s", filepath.Base(program), args,
 			err, out)
 	}
-	return string(out), nil
+	return nil
 }
 
 // eventually polls a condition until it holds, the limit passes or ctx ends.
