@@ -191,6 +191,75 @@ func TestAFullDiskEndsThePermitInWords(t *testing.T) {
 	n.untouched(t, pid, "no_space")
 }
 
+func TestAPermitThatCannotBeWrittenDownIsGivenBackInWords(t *testing.T) {
+	n := sampleNode(t)
+	pid := n.pid(t)
+	// A folder in its place refuses the journal its room, as a full disk does.
+	room := filepath.Join(n.dir, journalName+".room")
+	if err := os.Mkdir(room, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	n.hub.offer("p1", 1, hosttest.Sample(t, "2.0", nil))
+	n.start(t)
+	n.awaitOutcome(t, models.Failed)
+	n.untouched(t, pid, "no_space")
+	if err := os.Remove(room); err != nil {
+		t.Fatal(err)
+	}
+	n.hub.offer("p2", 2, hosttest.Sample(t, "2.0", nil))
+	n.awaitOutcome(t, models.Succeeded)
+}
+
+func TestAMachineWhosePackagesCannotBeListedIsUpgradedAllTheSame(t *testing.T) {
+	n := sampleNode(t)
+	n.hub.offer("p1", 1, hosttest.Sample(t, "2.0", nil))
+	n.start(t, factsVariable+"=1")
+	n.awaitOutcome(t, models.Succeeded)
+}
+
+func TestAReleaseThatFailedTakesNoRoomFromTheNext(t *testing.T) {
+	n := sampleNode(t)
+	bad := hosttest.Sample(t, "2.0", func(m *bundle.Manifest) {
+		m.Services[0].Health.HTTP.Path = "/nothing"
+		m.Services[0].Health.ReadyWithin = bundle.Duration(200 * time.Millisecond)
+	})
+	n.hub.offer("p1", 1, bad)
+	n.start(t)
+	n.awaitOutcome(t, models.RolledBack)
+	hosttest.Await(t, "the journal is closed", func() bool { return n.journal(t).Entry == nil })
+	next := hosttest.Sample(t, "3.0", nil)
+	next.Raw[len(next.Raw)/2] ^= 1
+	n.hub.offer("p2", 2, next)
+	n.awaitOutcome(t, models.Failed)
+	for _, left := range []string{filepath.Join("slots", bad.Slot),
+		filepath.Join("downloads", bad.Digest+".tar.zst")} {
+		if _, err := os.Stat(filepath.Join(n.dir, left)); err == nil {
+			t.Errorf("%s is still there", left)
+		}
+	}
+}
+
+// The service's start is made impossible while it soaks and its supervisor dies: nothing is left
+// that could fail or serve.
+func TestR28ASlotThatCannotRunAnyMoreInItsSoakIsRolledBack(t *testing.T) {
+	n := sampleNode(t)
+	next := hosttest.Sample(t, "2.0", func(m *bundle.Manifest) { m.Soak *= 20 })
+	n.hub.offer("p1", 1, next)
+	n.start(t)
+	hosttest.Await(t, "it soaks", func() bool {
+		e := n.journal(t).Entry
+		return e != nil && e.Step == journal.Soaking
+	})
+	if err := os.WriteFile(filepath.Join(n.dir, "slots", next.Slot, bundle.ManifestName),
+		[]byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n.supervisor.Kill()
+	n.supervisor = hosttest.Supervise(t, n.dir)
+	n.awaitOutcome(t, models.RolledBack)
+	hosttest.Await(t, "the old version answers", func() bool { return hosttest.Answer(n.port) == "1.0" })
+}
+
 func TestR21R23R28PermitsThatMayNotBeUsedAreLeftAlone(t *testing.T) {
 	n := sampleNode(t)
 	pid := n.pid(t)

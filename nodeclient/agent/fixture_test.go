@@ -31,6 +31,7 @@ const (
 	traceVariable = "AGENTTEST_TRACE"
 	lateVariable  = "AGENTTEST_LATE"
 	fullVariable  = "AGENTTEST_FULL"
+	factsVariable = "AGENTTEST_FACTS"
 	journalName   = "journal"
 )
 
@@ -57,6 +58,9 @@ func runAgent(ctx context.Context, dir string) error {
 		Machine: host.Machine{DataDir: dir, List: noPackages}, BootID: boot, Now: time.Now,
 		Log: hosttest.Log(os.Stderr), At: crashAt(),
 		Tick: 10 * time.Millisecond, Watch: 50 * time.Millisecond}
+	if os.Getenv(factsVariable) != "" {
+		opts.Machine.List = func(context.Context) ([]byte, error) { return nil, errors.New("no list") }
+	}
 	if os.Getenv(fullVariable) != "" {
 		opts.Free = func(string) (int64, error) { return 1 << 20, nil }
 	}
@@ -280,6 +284,8 @@ type node struct {
 	hub   *hub
 	old   hosttest.Bundle
 	agent *hosttest.Process
+	// supervisor is the present one.
+	supervisor *hosttest.Process
 }
 
 // newNode runs version 1.0 and no agent yet.
@@ -288,7 +294,7 @@ func newNode(t testing.TB, old hosttest.Bundle) *node {
 	n := &node{hub: newHub(t), old: old}
 	n.dir, n.port = hosttest.Dir(t)
 	hosttest.Install(t, n.dir, old)
-	hosttest.Supervise(t, n.dir)
+	n.supervisor = hosttest.Supervise(t, n.dir)
 	hosttest.Await(t, "the old version answers", func() bool { return hosttest.Answer(n.port) == "1.0" })
 	return n
 }

@@ -118,9 +118,7 @@ func (a *Agent) pollOnce(ctx context.Context) (time.Duration, error) {
 // request is what the node says of itself at this moment.
 func (a *Agent) request(ctx context.Context) (wire.PollRequest, error) {
 	st := a.opts.Journal.State()
-	if err := a.refreshFacts(ctx); err != nil {
-		return wire.PollRequest{}, err
-	}
+	a.refreshFacts(ctx)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	health, detail := a.health()
@@ -135,6 +133,9 @@ func (a *Agent) request(ctx context.Context) (wire.PollRequest, error) {
 	if a.sendFacts {
 		req.Facts = a.facts
 	}
+	if st.Entry == nil {
+		req.Permit = a.declined
+	}
 	if e := st.Entry; e != nil {
 		req.Permit = &wire.PermitReport{ID: models.PermitID(e.Permit), Fence: models.Fence(e.Fence),
 			Outcome: models.Outcome(e.Outcome), Detail: cut(e.Detail)}
@@ -146,23 +147,24 @@ func (a *Agent) request(ctx context.Context) (wire.PollRequest, error) {
 	return req, nil
 }
 
-// refreshFacts looks at the machine again now and then, and when the hub asks.
-func (a *Agent) refreshFacts(ctx context.Context) error {
+// refreshFacts looks at the machine again now and then, and when the hub asks. A machine that cannot
+// be looked at keeps its old facts: it must not fall silent, least of all in an upgrade.
+func (a *Agent) refreshFacts(ctx context.Context) {
 	now := a.opts.Now()
 	a.mu.Lock()
 	fresh := !a.sendFacts && a.facts != nil && now.Sub(a.factsAt) < factsFor
 	a.mu.Unlock()
 	if fresh {
-		return nil
+		return
 	}
 	facts, err := a.opts.Machine.Facts(ctx)
 	if err != nil {
-		return err
+		a.opts.Log.Warn("facts not read", "err", err)
+		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.facts, a.factsDigest, a.factsAt = facts, host.FactsDigest(facts), now
-	return nil
 }
 
 func cut(text string) string { return text[:min(len(text), maxDetail)] }
@@ -174,8 +176,9 @@ func (a *Agent) take(req wire.PollRequest, resp wire.PollResponse) error {
 	a.clock = clock{hub: resp.Now, local: now}
 	a.decision, a.maintenance, a.lastPoll, a.trouble = resp.Decision, resp.Maintenance, now, ""
 	a.sendFacts = resp.SendFacts
+	known := a.facts != nil
 	a.mu.Unlock()
-	if resp.SendFacts && len(req.Facts) == 0 {
+	if resp.SendFacts && len(req.Facts) == 0 && known {
 		signal(a.changed)
 	}
 	var allow []string
@@ -202,6 +205,11 @@ func (a *Agent) permitEnded(id string) error {
 	e := a.opts.Journal.State().Entry
 	switch {
 	case e == nil || e.Permit != id:
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if a.declined != nil && string(a.declined.ID) == id {
+			a.declined = nil
+		}
 		return nil
 	case e.Step == journal.Ended:
 		a.opts.Log.Info("permit closed", "permit", id, "outcome", e.Outcome)
@@ -243,7 +251,7 @@ func (a *Agent) offered(p wire.Permit) error {
 			a.withdraw()
 		}
 		return nil // the next poll brings the new permit again
-	case p.Kind != models.PermitUpgrade || p.State == models.PermitEnded:
+	case p.Kind != models.PermitUpgrade || p.State == models.PermitEnded || a.hasDeclined(p.ID):
 		return nil
 	case p.Fence.Less(models.Fence(st.Fence)):
 		log.Error("permit refused: its fence is older than one seen", "fence", p.Fence.Counter)
@@ -264,7 +272,7 @@ func (a *Agent) offered(p wire.Permit) error {
 func (a *Agent) begin(p wire.Permit, current models.Version) error {
 	to, err := host.SlotName(p.Version, p.Digest)
 	if err != nil {
-		a.opts.Log.Error("permit refused", "permit", p.ID, "err", err)
+		a.decline(p, because(detailBundle, err))
 		return nil
 	}
 	from, err := a.opts.Slots.Active()
@@ -280,13 +288,30 @@ func (a *Agent) begin(p wire.Permit, current models.Version) error {
 		return err
 	}
 	if err != nil {
-		a.opts.Log.Error("permit refused", "permit", p.ID, "err", err)
+		a.decline(p, because(detailNoSpace, err))
 		return nil
 	}
 	a.opts.At("after record begin")
 	signal(a.wake)
 	signal(a.changed)
 	return nil
+}
+
+// decline gives back a permit that cannot even be written down. It is told from memory, and again
+// after a restart, when the hub offers it once more.
+func (a *Agent) decline(p wire.Permit, detail string) {
+	a.opts.Log.Error("permit refused", "permit", p.ID, "detail", detail)
+	a.mu.Lock()
+	a.declined = &wire.PermitReport{ID: p.ID, Fence: p.Fence, Outcome: models.Failed,
+		Detail: cut(detail)}
+	a.mu.Unlock()
+	signal(a.changed)
+}
+
+func (a *Agent) hasDeclined(id models.PermitID) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.declined != nil && a.declined.ID == id
 }
 
 // deregistered stops polling for good. An upgrade that disturbed nothing is given up; another one

@@ -46,6 +46,9 @@ const (
 	detailOldSick   = "previous_version_not_healthy"
 )
 
+// errNoTime: a yes that allows no time for the first stop is none.
+var errNoTime = errors.New("the hub confirmed without time to begin")
+
 func because(code string, err error) string { return fmt.Sprintf("%s: %v", code, err) }
 
 // fetch brings the bundle to the disk (R25). What the network breaks is tried again for as long as
@@ -54,6 +57,7 @@ func (a *Agent) fetch(ctx context.Context, e journal.Entry) move {
 	if _, err := a.opts.Slots.Manifest(e.To); err == nil {
 		return next(journal.Unpacking)
 	}
+	a.makeRoom(e)
 	source := func(ctx context.Context, header http.Header) (*http.Response, error) {
 		return a.opts.Hub.Bundle(ctx, e.Digest, header)
 	}
@@ -97,8 +101,8 @@ func (a *Agent) download(e journal.Entry) string {
 // is not what the permit says, or that this node has no values for.
 func (a *Agent) unpack(ctx context.Context, e journal.Entry) move {
 	err := a.effect("unpack", func() error {
-		if _, err := a.opts.Slots.Manifest(e.To); err == nil {
-			return nil
+		if m, err := a.opts.Slots.Manifest(e.To); err == nil {
+			return a.accept(e, m) // the node's values may have changed since it was unpacked
 		}
 		f, err := os.Open(a.download(e))
 		if err != nil {
@@ -158,6 +162,8 @@ func (a *Agent) confirm(ctx context.Context, e journal.Entry) move {
 			return err
 		})
 		switch {
+		case err == nil && resp.Confirmed && resp.StopWithinMS <= 0:
+			err = errNoTime
 		case err == nil && resp.Confirmed:
 			within := min(time.Duration(resp.StopWithinMS)*time.Millisecond, maxAllowance)
 			a.allowance = allowance{permit: e.Permit, at: asked, within: within}
@@ -307,6 +313,9 @@ func (a *Agent) soak(ctx context.Context, e journal.Entry) move {
 	}
 	pids := map[string]int{}
 	bad := func(st supervise.Status) bool {
+		if len(st.Services) == 0 {
+			return true // a supervisor that was restarted and cannot run the slot any more
+		}
 		for _, s := range st.Services {
 			if s.PID != 0 && pids[s.Name] == 0 {
 				pids[s.Name] = s.PID
@@ -334,30 +343,41 @@ func (a *Agent) soak(ctx context.Context, e journal.Entry) move {
 // has ended the permit, nothing is stopped any more: the hub is told, and people decide.
 func (a *Agent) goBack(e journal.Entry, detail string) move {
 	running := e.Step == journal.Checking || e.Step == journal.Soaking
-	gone := false
-	if now := a.opts.Journal.State().Entry; now != nil {
-		gone = now.PermitGone
-	}
 	a.opts.Log.Error("new version fails", "step", e.Step, "detail", detail)
 	m := move{to: journal.BackStopping, detail: cut(detail)}
 	switch {
 	case e.From == "" || e.From == e.To:
 		m = end(models.Failed, cut(detailNoWayBack+": "+detail))
 		m.deny = true
-	case gone && running:
+	case running && a.permitGone():
 		m = end(models.Failed, cut(detailOverruled+": "+detail))
 		m.deny = true
 	}
 	return m
 }
 
-func (a *Agent) backStop(ctx context.Context) move {
-	_, told := a.until(ctx, 0, func(supervise.Status) bool {
+func (a *Agent) permitGone() bool {
+	e := a.opts.Journal.State().Entry
+	return e != nil && e.PermitGone
+}
+
+func (a *Agent) backStop(ctx context.Context, e journal.Entry) move {
+	var overruled bool
+	_, told := a.until(ctx, 0, func(st supervise.Status) bool {
+		overruled = st.Goal == supervise.Running && st.Slot == e.To && a.permitGone()
+		if overruled {
+			return true
+		}
 		err := a.effect("stop new", func() error { _, err := a.services.Stop(ctx); return err })
 		return err == nil
 	})
-	if !told {
+	switch {
+	case !told:
 		return next(journal.BackStopping)
+	case overruled:
+		m := end(models.Failed, cut(detailOverruled+": "+e.Detail))
+		m.deny = true
+		return m
 	}
 	a.until(ctx, 0, supervise.Status.Ended)
 	return next(journal.BackSwitching)

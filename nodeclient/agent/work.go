@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"connecthub/models"
@@ -149,7 +150,7 @@ func (a *Agent) step(ctx context.Context, e journal.Entry) move {
 	case journal.Soaking:
 		return a.soak(ctx, e)
 	case journal.BackStopping:
-		return a.backStop(ctx)
+		return a.backStop(ctx, e)
 	case journal.BackSwitching:
 		return a.switchTo(ctx, e.From, "", journal.BackStarting)
 	case journal.BackStarting:
@@ -235,12 +236,16 @@ func (a *Agent) until(ctx context.Context, limit time.Duration,
 	}
 	tick := time.NewTicker(a.opts.Tick)
 	defer tick.Stop()
+	var st supervise.Status // the last that was seen
 	for {
-		st, err := a.services.Status(ctx)
+		now, err := a.services.Status(ctx)
 		if ctx.Err() != nil {
 			return st, false
 		}
-		a.saw(st, err)
+		a.saw(now, err)
+		if err == nil {
+			st = now
+		}
 		if errors.Is(err, supervise.ErrAway) {
 			err = a.opts.Revive(ctx)
 		} else if err == nil && cond(st) {
@@ -254,6 +259,21 @@ func (a *Agent) until(ctx context.Context, limit time.Duration,
 			return st, false
 		case <-tick.C:
 		}
+	}
+}
+
+// makeRoom removes what earlier releases left that did not come to an end: a bundle and a slot each.
+// The partial download of this one stays. Best effort: what is missing is said by the download.
+func (a *Agent) makeRoom(e journal.Entry) {
+	err := a.opts.Slots.Prune(e.From, e.To)
+	files, listErr := os.ReadDir(filepath.Join(a.opts.Dir, downloads))
+	for _, f := range files {
+		if !strings.HasPrefix(f.Name(), e.Digest) {
+			err = errors.Join(err, os.Remove(filepath.Join(a.opts.Dir, downloads, f.Name())))
+		}
+	}
+	if err = errors.Join(err, listErr); err != nil {
+		a.opts.Log.Warn("old files not removed", "err", err)
 	}
 }
 

@@ -219,6 +219,20 @@ func (k *keeper) tend(ctx context.Context, p *process) (ending, string) {
 	}
 }
 
+// holdOn has a process of a slot that cannot be read: neither checked nor started again, only ended.
+func (k *keeper) holdOn(ctx context.Context) {
+	defer close(k.done)
+	k.set(ServiceUnhealthy, "its slot cannot be read any more")
+	select {
+	case <-ctx.Done():
+		return
+	case <-k.current.exited:
+	case <-k.drain:
+	case <-k.stop:
+	}
+	k.finish(ctx)
+}
+
 // finish drains where that was asked for, then ends the process once a stop is asked for.
 func (k *keeper) finish(ctx context.Context) {
 	if p := k.current; p != nil && !closed(k.stop) {

@@ -30,6 +30,8 @@ const (
 	defaultLogBytes = 10 << 20
 	rotateEvery     = 5 * time.Second
 	maxSocketPath   = 107
+	// unknownStop is the deadline of a service whose own cannot be read.
+	unknownStop = 30 * time.Second
 )
 
 // ErrRunning says that another supervisor owns the folder.
@@ -164,6 +166,7 @@ func (s *Supervisor) resume() error {
 	m, values, err := s.load(s.saved.Slot)
 	if err != nil {
 		s.opts.Log.Error("slot cannot run", "slot", s.saved.Slot, "err", err)
+		s.hold(found)
 		return nil // the agent decides what can run instead
 	}
 	s.launch(m, values, found)
@@ -229,6 +232,21 @@ func (s *Supervisor) launch(m bundle.Manifest, values bundle.Values, found map[s
 			k.askStop()
 		}
 		s.wg.Go(func() { k.run(s.ctx) })
+	}
+}
+
+// hold keeps what still runs of a slot that cannot be read any more: it serves on, counts as
+// unhealthy, and ends when a stop is asked for. It is called with mu held.
+func (s *Supervisor) hold(found map[string]handle) {
+	for name, h := range found {
+		k := newKeeper(s, s.saved.Slot, bundle.Service{Name: name,
+			Stop: bundle.Stop{Deadline: bundle.Duration(unknownStop)}}, bundle.Values{})
+		k.current = adopt(s.ctx, h)
+		s.keepers = append(s.keepers, k)
+		if s.saved.Goal != Running {
+			k.askStop()
+		}
+		s.wg.Go(func() { k.holdOn(s.ctx) })
 	}
 }
 
