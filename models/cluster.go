@@ -33,7 +33,9 @@ type Cluster struct {
 	EmergencyTime    string
 	EmergencyMinutes int
 	ScheduleVersion  int
-	ScheduleFrom     time.Time // a window counts when it starts at or after this commit (R13)
+	// A window counts when it starts at or after the commit of its schedule (R13).
+	ScheduleFrom  time.Time
+	EmergencyFrom time.Time
 
 	PostponedStart *time.Time // start of the regular window that is skipped
 	PostponeSpent  bool       // the one postponement of the pending upgrade is used up (R12)

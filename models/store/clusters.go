@@ -70,7 +70,7 @@ func (s *Scope) LockCluster(id models.ClusterID) (models.Cluster, error) {
 func (s *Scope) SaveSchedules(c models.Cluster, was int) error {
 	return saveOne(s.handle, &c, []string{"zone", "regular_time", "regular_days",
 		"regular_minutes", "emergency_time", "emergency_minutes", "schedule_version",
-		"schedule_from"}, is("id", c.ID), is("schedule_version", was), living())
+		"schedule_from", "emergency_from"}, is("id", c.ID), is("schedule_version", was), living())
 }
 
 // Postpone skips the regular window that begins at start. It refuses with ErrUnchanged while the

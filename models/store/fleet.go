@@ -10,7 +10,7 @@ const ChannelReleases = "releases"
 func (s *Scope) SaveCluster(c models.Cluster) error {
 	return saveOne(s.handle, &c, []string{"channel", "zone", "regular_time", "regular_days",
 		"regular_minutes", "emergency_time", "emergency_minutes", "schedule_version",
-		"schedule_from", "postponed_start", "postpone_spent", "pending_since", "first_chance",
+		"schedule_from", "emergency_from", "postponed_start", "postpone_spent", "pending_since", "first_chance",
 		"extra_start", "extra_end", "extra_kind", "despite_node", "fence_incarnation",
 		"fence_counter", "await_polls"}, is("id", c.ID), living())
 }

@@ -58,6 +58,7 @@ func suite() []struct {
 		{"R21 a permit's fence was never given out before", permitFences},
 		{"R30 audit records come newest first, bounded", audit},
 		{"an assertion is spent once when 16 callers race", assertions},
+		{"a lease has one holder when 16 callers race", leaseRace},
 		{"R34 a restored hub voids sessions, tickets and offers", restore},
 		{"the hub's row is made once", hubState},
 		{"the rows of a cluster come together", loadCluster},
@@ -140,6 +141,7 @@ func NewCluster(name string, fqdn models.FQDN, now time.Time) models.Cluster {
 	return models.Cluster{DisplayName: name, FQDN: fqdn, Channel: "stable", RegisteredAt: now,
 		Zone: "Asia/Tokyo", RegularTime: "03:00", RegularDays: 127, RegularMinutes: 120,
 		EmergencyTime: "03:00", EmergencyMinutes: 120, ScheduleVersion: 1, ScheduleFrom: now,
+		EmergencyFrom:    now,
 		FenceIncarnation: 1}
 }
 
