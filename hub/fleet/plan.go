@@ -17,7 +17,7 @@ func planOf(c models.Cluster) (window.Plan, error) {
 		return window.Plan{}, err
 	}
 	p := window.Plan{Regular: regular, Emergency: emergency,
-		ValidFrom: c.ScheduleFrom, EmergencyValidFrom: c.ScheduleFrom}
+		ValidFrom: c.ScheduleFrom, EmergencyValidFrom: c.EmergencyFrom}
 	if c.PostponedStart != nil {
 		p.Postponed = *c.PostponedStart
 	}

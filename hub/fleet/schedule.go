@@ -31,39 +31,60 @@ func (f *Fleet) SaveSchedules(ctx context.Context, a Actor, id models.ClusterID,
 		if err := f.mayPutOff(w, changed); err != nil {
 			return err
 		}
-		before := schedulesOf(w.cluster)
+		before := savedNote{schedulesOf(w.cluster), w.cluster.PostponedStart}
 		setSchedules(&w.cluster, regular, emergency)
 		w.cluster.ScheduleVersion++
-		w.cluster.ScheduleFrom = w.now
+		w.cluster.ScheduleFrom = changed.ValidFrom
+		w.cluster.EmergencyFrom = changed.EmergencyValidFrom
 		w.cluster.PostponedStart = timePtr(changed.Postponed)
 		w.plan = changed
 		w.touchCluster()
-		w.recordCluster(ActionSchedulesSaved, before, schedulesOf(w.cluster))
+		w.recordCluster(ActionSchedulesSaved, before,
+			savedNote{schedulesOf(w.cluster), w.cluster.PostponedStart})
 		return nil
 	})
 }
 
-// changedPlan is a plan under new rules. A postponement stays where the new schedule has that very
-// window; another one it cannot skip.
+// savedNote is what an audit record says of schedules.
+type savedNote struct {
+	Schedules
+	Postponed *time.Time `json:"postponed,omitempty"`
+}
+
+// changedPlan is a plan under new rules. An open window of a schedule that stays as it is stays open
+// (R13). A postponement moves to the next window of the new schedule where that begins before the
+// skipped one would have ended; otherwise the change itself has moved the upgrade past it (R12).
 func changedPlan(p window.Plan, regular, emergency window.Rule, now time.Time) window.Plan {
-	p.Regular, p.Emergency = regular, emergency
-	p.ValidFrom, p.EmergencyValidFrom = now, now
-	if !p.Postponed.IsZero() && !regular.Next(p.Postponed).Start.Equal(p.Postponed) {
+	if p.Emergency != emergency {
+		p.Emergency, p.EmergencyValidFrom = emergency, now
+	}
+	if p.Regular == regular {
+		return p
+	}
+	skipped := p.Postponed
+	end := skipped.Add(p.Regular.Length)
+	p.Regular, p.ValidFrom = regular, now
+	if skipped.After(now) {
 		p.Postponed = time.Time{}
+		if next := regular.Next(now).Start; next.Before(end) {
+			p.Postponed = next
+		}
 	}
 	return p
 }
 
-// mayPutOff refuses a change that puts the pending upgrade off too far (R13).
+// mayPutOff refuses a change that puts the pending upgrade off too far (R13), and keeps from when the
+// next change counts.
 func (f *Fleet) mayPutOff(w *work, changed window.Plan) error {
 	release, pending := rollout.Pending(w.snapshot(f.incarnation(), ""), w.now)
 	if !pending || w.cluster.FirstChance == nil {
 		return nil
 	}
-	if window.PutsOffTooFar(w.plan, changed, window.Kind(release.Kind), w.now,
-		*w.cluster.FirstChance) {
+	kind, chance := window.Kind(release.Kind), *w.cluster.FirstChance
+	if window.PutsOffTooFar(w.plan, changed, kind, w.now, chance) {
 		return models.Conflict("puts_off_too_far", "")
 	}
+	w.cluster.FirstChance = timePtr(w.plan.CountFrom(kind, w.now, chance))
 	return nil
 }
 
