@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,6 +35,7 @@ type node struct {
 	journal    *journal.Journal
 	enrollment *enroll.Enrollment
 	bootID     string
+	lock       *os.File // held while this process owns the folder
 
 	agent   atomic.Pointer[agent.Agent]
 	trouble struct {
@@ -46,7 +50,7 @@ func (r runCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = n.journal.Close() }()
+	defer n.close()
 	if err := startActiveIfIdle(e.ctx, n); err != nil {
 		return err
 	}
@@ -66,26 +70,59 @@ func (r runCommand) Run(e *env) error {
 	return g.Wait()
 }
 
+// open makes this process the owner of the folder; it refuses while another one is.
 func open(e *env, dir string) (*node, error) {
+	if _, err := enroll.LoadConfig(dir); err != nil {
+		return nil, err
+	}
 	n := &node{e: e, dir: dir}
 	var err error
-	if n.bootID, err = host.BootID(); err != nil {
+	if n.lock, err = lockFolder(dir); err != nil {
 		return nil, err
 	}
-	if n.slots, err = host.OpenSlots(dir); err != nil {
-		return nil, err
-	}
-	if n.journal, err = openJournal(dir); err != nil {
-		return nil, err
-	}
-	n.enrollment, err = enroll.Open(enroll.Options{Dir: dir, ClientVersion: e.version,
-		Version: func() models.Version { return installedVersion(n.slots) },
-		Busy:    func() bool { return n.journal.State().Entry != nil }, Now: e.now})
-	if err != nil {
-		_ = n.journal.Close()
+	if err := n.read(); err != nil {
+		n.close()
 		return nil, err
 	}
 	return n, nil
+}
+
+// lockFolder takes what only one process may have: two that write one journal damage it. It is
+// free again when the process ends, however it ends.
+func lockFolder(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "agent.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the folder's lock: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("the agent is running in %s; stop it first: %w", dir, err)
+	}
+	return f, nil
+}
+
+func (n *node) close() {
+	if n.journal != nil {
+		_ = n.journal.Close() // every record was synced when it was written
+	}
+	_ = n.lock.Close()
+}
+
+func (n *node) read() error {
+	var err error
+	if n.bootID, err = host.BootID(); err != nil {
+		return err
+	}
+	if n.slots, err = host.OpenSlots(n.dir); err != nil {
+		return err
+	}
+	if n.journal, err = n.openJournal(); err != nil {
+		return err
+	}
+	n.enrollment, err = enroll.Open(enroll.Options{Dir: n.dir, ClientVersion: n.e.version,
+		Version: func() models.Version { return installedVersion(n.slots) },
+		Busy:    func() bool { return n.journal.State().Entry != nil }, Now: n.e.now})
+	return err
 }
 
 // startActiveIfIdle starts the services after a boot; in the middle of an upgrade the agent decides

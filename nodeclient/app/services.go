@@ -26,10 +26,11 @@ const (
 )
 
 // openJournal reads the journal; a damaged one is put aside and what can be read of it is kept.
-func openJournal(dir string) (*journal.Journal, error) {
-	path := filepath.Join(dir, journalFile)
+func (n *node) openJournal() (*journal.Journal, error) {
+	path := filepath.Join(n.dir, journalFile)
 	j, err := journal.Open(path)
 	if errors.Is(err, journal.ErrDamaged) {
+		n.e.log.Error("journal damaged; what can be read of it is kept", "err", err)
 		return journal.Salvage(path)
 	}
 	return j, err
@@ -53,7 +54,8 @@ func ensureSupervisor(ctx context.Context, dir string) error {
 
 type stopServicesCommand struct{ dirFlag }
 
-// Run stops the services gracefully, then their supervisor. It refuses during an upgrade.
+// Run stops the services gracefully, then their supervisor. While the agent runs it starts them
+// again: stop it first.
 func (s stopServicesCommand) Run(e *env) error {
 	ctx, cancel := context.WithTimeout(e.ctx, stopDeadline)
 	defer cancel()

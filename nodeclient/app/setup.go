@@ -13,6 +13,7 @@ import (
 	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/host"
 	"connecthub/nodeclient/host/bundle"
+	"connecthub/nodeclient/host/supervise"
 )
 
 type dirFlag struct {
@@ -39,6 +40,9 @@ func (s setupCommand) Run(e *env) error {
 	fqdn, err := models.ParseFQDN(s.FQDN)
 	if err != nil {
 		return sentence(err)
+	}
+	if err := supervise.CheckDir(s.Dir); err != nil {
+		return err
 	}
 	if s.HubCA == "" && s.HubPin == "" {
 		return errors.New("give the hub's CA (--hub-ca) or a pin (--hub-pin): the first certificate " +
@@ -184,8 +188,14 @@ func (c clusterMembers) Run(e *env) error {
 
 type clusterRemove struct {
 	dirFlag
-	Name string `arg:"" help:"The member's FQDN."`
+	Name    string `arg:"" help:"The member's FQDN."`
+	Confirm string `required:"" help:"The member's FQDN, typed again."`
 }
 
-// Run forgets the member.
-func (c clusterRemove) Run(*env) error { return enroll.RemoveMember(c.Dir, models.FQDN(c.Name)) }
+// Run forgets the member. It refuses until its name is typed again.
+func (c clusterRemove) Run(*env) error {
+	if c.Confirm != c.Name {
+		return fmt.Errorf("type the member's name again: --confirm %s", c.Name)
+	}
+	return enroll.RemoveMember(c.Dir, models.FQDN(c.Name))
+}

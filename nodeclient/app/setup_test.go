@@ -2,7 +2,9 @@ package app_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/pem"
+	"errors"
 	"io/fs"
 	"net/http/httptest"
 	"os"
@@ -10,8 +12,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"connecthub/nodeclient/app"
+	"connecthub/nodeclient/host/hosttest"
+	"connecthub/nodeclient/journal"
 )
 
 // call runs one command as a shell would.
@@ -27,7 +32,11 @@ type place struct{ dir, ca, password, secret string }
 
 func newPlace(t *testing.T) place {
 	t.Helper()
-	base := t.TempDir()
+	base, err := os.MkdirTemp("", "node") // short: a socket is to fit in it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(base) })
 	p := place{filepath.Join(base, "node"), filepath.Join(base, "ca.pem"),
 		filepath.Join(base, "password"), filepath.Join(base, "secret.json")}
 	server := httptest.NewTLSServer(nil)
@@ -105,10 +114,13 @@ func TestSetUpRefusesNonsenseAndLeavesNothing(t *testing.T) {
 		"a port in the name": {func(_ place, a []string) []string {
 			return with(a, "--fqdn", "cc-pub.example.com:8445")
 		}, "fully qualified"},
-		"no TLS":        {func(_ place, a []string) []string { return with(a, "--hub", "http://hub") }, "https://"},
-		"half a pin":    {func(_ place, a []string) []string { return append(a, "--hub-pin", "sha256:1") }, "64 hex"},
-		"no CA in it":   {func(p place, a []string) []string { return with(a, "--hub-ca", p.password) }, "no certificate"},
-		"an odd dial":   {func(_ place, a []string) []string { return append(a, "--dial", "a=b") }, "HOST:PORT"},
+		"no TLS":      {func(_ place, a []string) []string { return with(a, "--hub", "http://hub") }, "https://"},
+		"half a pin":  {func(_ place, a []string) []string { return append(a, "--hub-pin", "sha256:1") }, "64 hex"},
+		"no CA in it": {func(p place, a []string) []string { return with(a, "--hub-ca", p.password) }, "no certificate"},
+		"an odd dial": {func(_ place, a []string) []string { return append(a, "--dial", "a=b") }, "HOST:PORT"},
+		"a long way": {func(p place, a []string) []string {
+			return with(a, "--dir", filepath.Join(p.dir, strings.Repeat("x", 90)))
+		}, "choose a shorter one"},
 		"a short word":  {func(p place, a []string) []string { return shortPassword(t, p, a) }, "8 to 256"},
 		"a listen word": {func(_ place, a []string) []string { return with(a, "--listen", "here") }, "HOST:PORT"},
 	}
@@ -144,6 +156,86 @@ func shortPassword(t *testing.T, p place, args []string) []string {
 		t.Fatal(err)
 	}
 	return with(args, "--app-password-file", short)
+}
+
+func TestAFolderHasOneOwnerAndIsNotResetWhileTheAgentRuns(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	if code, _, e := call(t, p.setup("--listen", "127.0.0.1:0")...); code != 0 {
+		t.Fatal(e)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan int, 1)
+	go func() {
+		var out, errOut bytes.Buffer
+		ended <- app.Main(ctx, "1.0", []string{"run", "--dir", p.dir}, &out, &errOut)
+	}()
+	reset := []string{"reset", "--dir", p.dir, "--confirm", "cc-pub.example.com"}
+	hosttest.Await(t, "the agent owns its folder", func() bool {
+		_, err := os.Stat(filepath.Join(p.dir, "journal"))
+		return err == nil
+	})
+	if code, _, e := call(t, reset...); code == 0 || !strings.Contains(e, "stop it first") {
+		t.Errorf("reset beside a running agent: %d %s", code, e)
+	}
+	if code, _, e := call(t, "status", "--dir", p.dir); code != 0 {
+		t.Errorf("status beside a running agent: %s", e)
+	}
+	stop()
+	if code := <-ended; code != 0 {
+		t.Errorf("the agent ended with %d", code)
+	}
+	if code, _, e := call(t, reset...); code != 0 {
+		t.Errorf("reset afterwards: %s", e)
+	}
+}
+
+func TestStatusNamesAnUpgradeUnderWayAndDeniedVersions(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	if code, _, e := call(t, p.setup()...); code != 0 {
+		t.Fatal(e)
+	}
+	j, err := journal.Open(filepath.Join(p.dir, "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	err = errors.Join(j.Deny("2.0"), j.Begin(journal.Entry{Permit: "p", Version: "3.0"}, time.Now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, out, e := call(t, "status", "--dir", p.dir)
+	if code != 0 || !strings.Contains(out, "fetching to 3.0") || !strings.Contains(out, "2.0") {
+		t.Errorf("%d %s %s", code, out, e)
+	}
+}
+
+func TestAMemberIsRemovedOnlyWithItsNameTypedAgain(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	for _, args := range [][]string{p.setup(), {"cluster", "init", "--dir", p.dir, "--peer-listen",
+		"127.0.0.1:0", "--secret-file", p.secret}} {
+		if code, _, e := call(t, args...); code != 0 {
+			t.Fatal(e)
+		}
+	}
+	members := filepath.Join(p.dir, "cluster", "members.json")
+	if err := os.WriteFile(members, []byte(`["cc-sub.example.com"]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	remove := []string{"cluster", "remove", "--dir", p.dir, "cc-sub.example.com"}
+	for _, typed := range [][]string{nil, {"--confirm", "cc-pub.example.com"}} {
+		if code, _, e := call(t, append(remove, typed...)...); code == 0 || !strings.Contains(e, "confirm") {
+			t.Errorf("removed with %v: %s", typed, e)
+		}
+	}
+	if _, out, _ := call(t, "cluster", "members", "--dir", p.dir); !strings.Contains(out, "cc-sub") {
+		t.Errorf("the members are %q", out)
+	}
+	if code, _, e := call(t, append(remove, "--confirm", "cc-sub.example.com")...); code != 0 {
+		t.Error(e)
+	}
 }
 
 func TestACommandThatDoesNotExistIsCalledWrongly(t *testing.T) {

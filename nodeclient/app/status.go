@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"connecthub/models"
 	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/host"
 	"connecthub/nodeclient/host/supervise"
+	"connecthub/nodeclient/journal"
 	"connecthub/nodeclient/localweb"
 )
 
@@ -57,6 +60,9 @@ func (s statusCommand) Run(e *env) error {
 	}
 	_, err = fmt.Fprintf(e.out, "%s (%s)\n  %s\n  version   %s\n  services  %s\n", r.FQDN, r.Role,
 		registered, r.Version, health)
+	if err == nil && len(r.Denied) > 0 {
+		_, err = fmt.Fprintf(e.out, "  denied    %s\n", strings.Join(r.Denied, ", "))
+	}
 	if err == nil && r.Upgrade != "" {
 		_, err = fmt.Fprintf(e.out, "  upgrade   under way: %s\n", r.Upgrade)
 	}
@@ -82,6 +88,14 @@ func look(ctx context.Context, dir string) (report, error) {
 		return r, err
 	}
 	r.Version = installedVersion(slots)
+	state, err := journal.Peek(filepath.Join(dir, journalFile))
+	if err != nil {
+		r.Trouble = err.Error()
+	}
+	r.Denied = state.Denied
+	if e := state.Entry; e != nil && e.Step != journal.Ended {
+		r.Upgrade = fmt.Sprintf("%s to %s", e.Step, e.Version)
+	}
 	ctx, cancel := context.WithTimeout(ctx, statusWait)
 	defer cancel()
 	if r.Services, err = (supervise.Client{Dir: dir}).Status(ctx); err != nil {
@@ -102,7 +116,7 @@ func (r resetCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = n.journal.Close() }()
+	defer n.close()
 	if r.Confirm != string(n.enrollment.Config().FQDN) {
 		return fmt.Errorf("type this node's name: --confirm %s", n.enrollment.Config().FQDN)
 	}

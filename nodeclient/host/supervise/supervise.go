@@ -50,6 +50,15 @@ type Options struct {
 // Socket is where the supervisor of a data folder listens.
 func Socket(dir string) string { return filepath.Join(dir, runDir, socketName) }
 
+// CheckDir refuses a folder whose path is too long for the socket in it.
+func CheckDir(dir string) error {
+	if longest := maxSocketPath - len(Socket("")) - 1; len(dir) > longest {
+		return fmt.Errorf("the path of the node's folder has %d bytes, %d are the most; choose a "+
+			"shorter one", len(dir), longest)
+	}
+	return nil
+}
+
 // Supervisor owns the processes of one slot.
 type Supervisor struct {
 	opts     Options
@@ -115,9 +124,8 @@ func Run(ctx context.Context, opts Options) error {
 }
 
 func prepare(dir string) (*os.File, error) {
-	if len(Socket(dir)) > maxSocketPath {
-		return nil, fmt.Errorf("cannot listen: the path %s is longer than %d bytes", Socket(dir),
-			maxSocketPath)
+	if err := CheckDir(dir); err != nil {
+		return nil, err
 	}
 	for _, sub := range []string{runDir, logsDir} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
