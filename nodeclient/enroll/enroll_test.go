@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -95,6 +96,33 @@ func TestR6ANodeInMidUpgradeRefusesARegistration(t *testing.T) {
 	}
 	if _, err := e.Allow(t.Context(), oneTicket, "en"); !errors.Is(err, enroll.ErrBusy) {
 		t.Errorf("allow: %v", err)
+	}
+}
+
+func TestAResetForgetsAClaimThatWaitsForItsReturn(t *testing.T) {
+	t.Parallel()
+	h := newTestHub(t)
+	dir, _, _ := newPublisher(t, h)
+	e := open(t, dir)
+	if _, err := e.Allow(t.Context(), oneTicket, "en"); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Forget("reset on this node"); err != nil {
+		t.Fatal(err)
+	}
+	if e.Claimed() || open(t, dir).Claimed() {
+		t.Error("the claim may still be completed")
+	}
+}
+
+func TestTheNodesOwnRefusalsAreSentencesInBothLanguages(t *testing.T) {
+	t.Parallel()
+	for _, own := range []*enroll.Own{enroll.ErrRegistered, enroll.ErrBusy, enroll.ErrNotInCluster} {
+		english, japanese := own.Sentence("en"), own.Sentence("ja")
+		if !strings.HasSuffix(english, ".") || !unicode.IsUpper([]rune(english)[0]) ||
+			!strings.HasSuffix(japanese, "。") || strings.HasSuffix(own.Error(), ".") {
+			t.Errorf("%q, %q, %q", english, japanese, own.Error())
+		}
 	}
 }
 
@@ -250,6 +278,7 @@ func TestAPermitIsAcceptedOnlyAsTheHubSignedIt(t *testing.T) {
 		"another fence":  {func(p *wire.Permit, _ *wire.PermitClaims) { p.Fence.Counter++ }, wire.TypePermit, false},
 		"another size":   {func(p *wire.Permit, _ *wire.PermitClaims) { p.Size++ }, wire.TypePermit, false},
 		"too late":       {func(_ *wire.Permit, c *wire.PermitClaims) { c.NotAfter = now.Add(-time.Minute).Unix() }, wire.TypePermit, false},
+		"too early":      {func(_ *wire.Permit, c *wire.PermitClaims) { c.NotBefore = now.Add(time.Hour).Unix() }, wire.TypePermit, false},
 		"confirmed, so it has no end": {func(p *wire.Permit, c *wire.PermitClaims) {
 			p.State, c.NotAfter = models.PermitConfirmed, now.Add(-time.Minute).Unix()
 		}, wire.TypePermit, true},

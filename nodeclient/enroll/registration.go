@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,19 +25,21 @@ const (
 
 // Refusals of the node itself, with sentences for its own page.
 var (
-	ErrRegistered = &Own{"this node already belongs to a cluster; deregister it in Connect Hub first",
+	ErrRegistered = &Own{"This node already belongs to a cluster; deregister it in Connect Hub first.",
 		"このノードはすでにクラスタに属しています。先に Connect Hub で登録を解除してください。"}
-	ErrBusy = &Own{"an upgrade on this node has not ended yet; try again when it has",
+	ErrBusy = &Own{"An upgrade on this node has not ended yet; try again when it has.",
 		"このノードではアップグレードがまだ終わっていません。終わってからもう一度お試しください。"}
-	ErrNotInCluster = &Own{"this node is in no cluster yet; run \"nodeclient cluster init\" first",
+	ErrNotInCluster = &Own{"This node is in no cluster yet; run \"nodeclient cluster init\" first.",
 		"このノードはまだクラスタに属していません。先に「nodeclient cluster init」を実行してください。"}
 )
 
 // Own is a refusal by the node itself.
 type Own struct{ en, ja string }
 
-// Error is the English sentence.
-func (o *Own) Error() string { return o.en }
+// Error is the English sentence in the form of an error.
+func (o *Own) Error() string {
+	return strings.ToLower(o.en[:1]) + strings.TrimSuffix(o.en[1:], ".")
+}
 
 // Sentence answers in "ja" or English.
 func (o *Own) Sentence(language string) string {
@@ -277,16 +280,16 @@ func (e *Enrollment) forgetPending() error {
 	return atomicfile.Remove(filepath.Join(e.o.Dir, pendingFile))
 }
 
-// Forget ends the identity and its key: after a signed statement (R6), or by the node's own
+// Forget ends the identity, its key and a claim that waits: after a signed statement (R6), or by the node's own
 // administrator. The services are not touched.
 func (e *Enrollment) Forget(why string) error {
-	for _, name := range []string{identityFile, keyFile} {
+	for _, name := range []string{pendingFile, identityFile, keyFile} {
 		if err := atomicfile.Remove(filepath.Join(e.o.Dir, name)); err != nil {
 			return err
 		}
 	}
 	e.mu.Lock()
-	e.identity, e.token, e.said = nil, "", why
+	e.identity, e.pending, e.token, e.said = nil, nil, "", why
 	e.mu.Unlock()
 	e.signal()
 	return nil

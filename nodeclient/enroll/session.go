@@ -18,6 +18,9 @@ var ErrStatement = errors.New("the hub has stated that this node is no longer re
 // renewBefore is how long before its end an access token is renewed.
 const renewBefore = time.Minute
 
+// replicaSkew is how far the clocks of a hub's replicas may be apart.
+const replicaSkew = time.Minute
+
 // Poll asks the hub, and checks the hub's signature on a permit before it answers.
 func (e *Enrollment) Poll(ctx context.Context, r wire.PollRequest) (wire.PollResponse, error) {
 	var answer wire.PollResponse
@@ -184,6 +187,9 @@ func (e *Enrollment) checkPermit(p wire.Permit, hubNow time.Time) error {
 	if signed.Permit != p.ID || signed.Node != identity.NodeID || signed.Fence != p.Fence ||
 		signed.Digest != p.Digest || signed.Size != p.Size || signed.Version != p.Version {
 		return errors.New("cannot accept the permit: its signature is over something else")
+	}
+	if hubNow.Add(replicaSkew).Unix() < signed.NotBefore {
+		return errors.New("cannot accept the permit: its time has not come")
 	}
 	if p.State == models.PermitOffered && hubNow.Unix() > signed.NotAfter {
 		return errors.New("cannot accept the permit: its start-by has passed")
