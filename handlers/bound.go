@@ -1,10 +1,12 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"strings"
@@ -18,9 +20,12 @@ import (
 // bound sets what every answer says about security, how much a request may send and how long it
 // may take.
 func bound(o Options) echo.MiddlewareFunc {
+	said := security(o.HTTPS)
+	over, end := context.WithCancel(context.Background())
+	end()
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			secure(c.Response().Header(), o.HTTPS)
+			maps.Copy(c.Response().Header(), said)
 			req := c.Request()
 			if req.ContentLength > MaxBody {
 				return &models.Refusal{Kind: models.KindTooLarge, Code: "body_too_large"}
@@ -34,28 +39,28 @@ func bound(o Options) echo.MiddlewareFunc {
 				c.Response().Writer = &rolling{ResponseWriter: c.Response().Writer, now: o.Now}
 				return next(c)
 			}
-			ctx, cancel := context.WithTimeout(req.Context(), o.Deadline)
-			defer cancel()
+			ctx := &limited{Context: req.Context(), now: o.Now, over: over,
+				end: o.Now().Add(o.Deadline)}
+			defer ctx.stop()
 			c.SetRequest(req.WithContext(ctx))
 			return next(c)
 		}
 	}
 }
 
-// secure allocates once for all of them: every answer bears them. The names are in the form that
-// http.Header itself gives them.
-func secure(h http.Header, https bool) {
-	values := &[...]string{"nosniff", "DENY", "no-referrer", "same-origin", "same-origin",
-		"default-src 'none'; frame-ancestors 'none'", "max-age=31536000"}
-	h["X-Content-Type-Options"] = values[0:1:1]
-	h["X-Frame-Options"] = values[1:2:2]
-	h["Referrer-Policy"] = values[2:3:3]
-	h["Cross-Origin-Opener-Policy"] = values[3:4:4]
-	h["Cross-Origin-Resource-Policy"] = values[4:5:5]
-	h["Content-Security-Policy"] = values[5:6:6]
+// security is what every answer says. All answers share the values: nobody changes one in place.
+func security(https bool) http.Header {
+	h := http.Header{}
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	if https {
-		h["Strict-Transport-Security"] = values[6:7:7]
+		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
+	return h
 }
 
 // rolling gives every write of a long-lived answer a deadline of its own.
@@ -107,6 +112,34 @@ func ReadJSON(c echo.Context, into any) error {
 		return refuseJSON(err)
 	}
 	return nil
+}
+
+// ReadUsual is ReadJSON for a request that is nearly always the same: usual reads a body that is as
+// it usually is, or says false. It gets the whole body, if that fits into scratch, and keeps nothing
+// of it.
+func ReadUsual(c echo.Context, into any, scratch []byte, usual func(body []byte) bool) error {
+	req := c.Request()
+	n := 0
+	for n < len(scratch) {
+		read, err := req.Body.Read(scratch[n:])
+		n += read
+		if errors.Is(err, io.EOF) && isJSON(req.Header.Get(echo.HeaderContentType)) &&
+			usual(scratch[:n]) {
+			return nil
+		}
+		if err != nil {
+			break // the same error comes again, after what was read
+		}
+	}
+	req.Body = &again{Reader: io.MultiReader(bytes.NewReader(scratch[:n]), req.Body),
+		Closer: req.Body}
+	return ReadJSON(c, into)
+}
+
+// again is a body of which a part was read already.
+type again struct {
+	io.Reader
+	io.Closer
 }
 
 func isJSON(contentType string) bool {

@@ -11,10 +11,9 @@ import (
 
 // What a request carries through its handlers.
 const (
-	keyTracking = "connecthub.tracking"
-	keyActor    = "connecthub.actor"
-	keyRefusal  = "connecthub.refusal"
-	keyLost     = "connecthub.lost"
+	keyActor   = "connecthub.actor"
+	keyRefusal = "connecthub.refusal"
+	keyLost    = "connecthub.lost"
 )
 
 // maxUserAgent is how much of a browser's description an audit record keeps.
@@ -22,8 +21,7 @@ const maxUserAgent = 256
 
 // TrackingID is the id under which this request is logged.
 func TrackingID(c echo.Context) string {
-	id, _ := c.Get(keyTracking).(string)
-	return id
+	return c.Response().Header().Get(HeaderTrackingID)
 }
 
 // Caller is from where a request comes, before anybody knows who it is.

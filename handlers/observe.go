@@ -21,9 +21,7 @@ func observe(o Options) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			began := o.Now()
-			id := trackingID()
-			c.Set(keyTracking, id)
-			c.Response().Header().Set(HeaderTrackingID, id)
+			c.Response().Header().Set(HeaderTrackingID, trackingID())
 			err := recovered(next, c)
 			if err != nil {
 				c.Error(err)

@@ -13,8 +13,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// HeaderTrackingID names the header that carries the id under which the hub logged a request.
-const HeaderTrackingID = "Tracking-ID"
+// HeaderTrackingID names the header that carries the id under which the hub logged a request, as
+// net/http spells it.
+const HeaderTrackingID = "Tracking-Id"
 
 // problemPage describes every code; the code is the fragment.
 const problemPage = "/api/docs#error-"

@@ -5,6 +5,7 @@ package nodeapi
 import (
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -14,14 +15,18 @@ import (
 	"connecthub/models/wire"
 )
 
-// usualAnswer is more than the usual answer to a poll has bytes.
-const usualAnswer = 384
+// usualSize is more than the usual poll has bytes, and than its answer has.
+const usualSize = 1024
 
-type api struct{ fleet *fleet.Fleet }
+type api struct {
+	fleet *fleet.Fleet
+	// scratch are *[usualSize]byte, each for one poll at a time.
+	scratch *sync.Pool
+}
 
 // Register adds the routes of the node API.
 func Register(e *echo.Echo, f *fleet.Fleet) {
-	a := api{fleet: f}
+	a := api{fleet: f, scratch: &sync.Pool{New: func() any { return new([usualSize]byte) }}}
 	e.POST(wire.PathInspect, a.inspect)
 	e.POST(wire.PathClaim, a.claim)
 	e.POST(wire.PathDeny, a.deny)
@@ -107,15 +112,20 @@ func (a api) poll(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	scratch, _ := a.scratch.Get().(*[usualSize]byte)
+	defer a.scratch.Put(scratch)
 	var r wire.PollRequest
-	if err := handlers.ReadJSON(c, &r); err != nil {
+	err = handlers.ReadUsual(c, &r, scratch[:], func(body []byte) bool {
+		return wire.ReadUsualPoll(body, &r)
+	})
+	if err != nil {
 		return err
 	}
 	answer, err := a.fleet.Poll(c.Request().Context(), node, r)
 	if err != nil {
 		return err
 	}
-	body, err := wire.AppendPollResponse(make([]byte, 0, usualAnswer), answer)
+	body, err := wire.AppendPollResponse(scratch[:0], answer)
 	if err != nil {
 		return err
 	}
