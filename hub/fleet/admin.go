@@ -308,12 +308,12 @@ func (f *Fleet) Deregister(ctx context.Context, a Actor, id models.ClusterID, t 
 				rollout.SetRolloutState{State: models.RolloutCancelled}})
 		}
 		w.recordCluster(ActionClusterDeregistered, nil, nil)
+		w.gone = true // it leaves the roster
 		w.after = func() error { return s.Deregister(id, w.now) }
 		return nil
 	})
 	if err != nil {
 		f.forgetUnknown(id)
-		return err
 	}
-	return f.reload(ctx, id) // it leaves the roster
+	return err
 }

@@ -58,9 +58,7 @@ func (f *Fleet) CompleteRegistration(ctx context.Context, a Actor, code string,
 	if err != nil {
 		return RegistrationView{}, err
 	}
-	if err := f.reload(ctx, reg.ClusterID); err != nil {
-		return RegistrationView{}, err
-	}
+	f.follow(ctx, reg.ClusterID)
 	return f.registrationView(a, reg), nil
 }
 

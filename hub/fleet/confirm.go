@@ -69,7 +69,7 @@ func (f *Fleet) MayFetch(ctx context.Context, n NodeIdentity, digest string) err
 			return notFound(err)
 		}
 		p := stored.Permit
-		if p == nil || p.NodeID != n.Node {
+		if p == nil || p.NodeID != n.Node || !hasKey(stored.Nodes, n) {
 			return refusal
 		}
 		for i := range stored.Releases {
@@ -79,6 +79,16 @@ func (f *Fleet) MayFetch(ctx context.Context, n NodeIdentity, digest string) err
 		}
 		return refusal
 	})
+}
+
+// hasKey says whether the key is still the node's: the roster that let it in may be late.
+func hasKey(members []models.Node, n NodeIdentity) bool {
+	for i := range members {
+		if members[i].ID == n.Node {
+			return members[i].KeyThumb == n.KeyThumb
+		}
+	}
+	return false
 }
 
 // AllowFetch is Authenticate and MayFetch in one, for the depot.

@@ -100,7 +100,8 @@ func (f *Fleet) Join(ctx context.Context, a Actor, r wire.JoinRequest) (wire.Joi
 	if err != nil {
 		return wire.JoinResponse{}, err
 	}
-	return answer, f.reload(ctx, id)
+	f.follow(ctx, id)
+	return answer, nil
 }
 
 // admitKey gives an expected member its key, or adds a waiting one.

@@ -169,6 +169,11 @@ func (f *Fleet) changeLocked(ctx context.Context, c *cluster, a Actor,
 	if err != nil {
 		return err
 	}
+	if w.gone {
+		c.known, c.rows = false, rows{}
+		f.forget(id)
+		return nil
+	}
 	c.set(w.rows)
 	return nil
 }

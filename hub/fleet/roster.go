@@ -140,6 +140,19 @@ func (f *Fleet) reload(ctx context.Context, id models.ClusterID) error {
 	return nil
 }
 
+// follow reads a cluster that was changed outside its lock. What is committed counts, also where the
+// caller is gone or the reading fails: without its entry, a node's next request asks the rows.
+func (f *Fleet) follow(ctx context.Context, id models.ClusterID) {
+	if err := f.reload(context.WithoutCancel(ctx), id); err != nil {
+		f.o.Log.Error("cannot follow a change", "cluster", id, "error", err)
+		c := f.entry(id)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.known, c.rows = false, rows{}
+		f.forget(id)
+	}
+}
+
 // Load fills the roster. Until it has, polls are answered with "try again".
 func (f *Fleet) Load(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)

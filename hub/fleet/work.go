@@ -62,6 +62,7 @@ type work struct {
 	adopted        []models.PermitID // inserted or, where a row of the id has ended, opened again
 	audits         []models.AuditRecord
 	after          func() error // the last statement of the transaction
+	gone           bool         // the cluster is not living any more
 }
 
 func (w *work) touchCluster() { w.clusterChanged = true }
