@@ -274,13 +274,14 @@ for (const [name, scheme, width] of [
   ['dark', 'dark', 1360], ['narrow', 'light', 390], ['narrow-dark', 'dark', 390],
 ] as const) {
   test(`every screen also fits: ${name}`, async ({ browser }) => {
+    const show = name !== 'narrow-dark'; // checked all the same; one picture more tells nothing
     for (const cluster of [english, japanese]) {
       const console = await Console.open(browser, cluster.language, { scheme, width });
       const { page, w } = console;
       await console.signIn();
       await console.card(cluster.name).waitFor();
       await console.check(`the list, ${name}`);
-      await console.picture(`list-${name}-${cluster.language}`);
+      if (show) await console.picture(`list-${name}-${cluster.language}`);
       if (width < 960) {
         await console.button(w.shell.openNavigation).click();
         await console.check(`the navigation, ${name}`);
@@ -288,11 +289,11 @@ for (const [name, scheme, width] of [
       }
       await console.button(w.list.addMore).click();
       await console.check(`the dialog, ${name}`);
-      await console.picture(`add-${name}-${cluster.language}`);
+      if (show) await console.picture(`add-${name}-${cluster.language}`);
       await page.keyboard.press('Escape');
       await clusterPage(console, cluster.name);
       await console.check(`a cluster, ${name}`);
-      await console.picture(`cluster-${name}-${cluster.language}`, true);
+      if (show) await console.picture(`cluster-${name}-${cluster.language}`, true);
       await console.close();
     }
   });
