@@ -87,7 +87,11 @@ func (s Status) Restarts() int {
 // Detail names the first service that does not serve, and why; empty when all do.
 func (s Status) Detail() string {
 	for _, v := range s.Services {
-		if v.State != ServiceReady {
+		switch {
+		case v.State == ServiceReady:
+		case v.Detail == "":
+			return fmt.Sprintf("%s is %s", v.Name, v.State)
+		default:
 			return fmt.Sprintf("%s is %s: %s", v.Name, v.State, v.Detail)
 		}
 	}
