@@ -20,6 +20,7 @@ type joinClaims struct {
 	jwt.RegisteredClaims
 	FQDN         models.FQDN           `json:"fqdn"`
 	Organization models.OrganizationID `json:"org"`
+	Incarnation  uint64                `json:"inc"` // a restore voids tickets (R34)
 }
 
 // JoinTickets gives the publisher one short-lived ticket for each member that it names.
@@ -49,7 +50,8 @@ func (f *Fleet) JoinTickets(ctx context.Context, _ Actor, n NodeIdentity, r wire
 			return wire.TicketsResponse{}, err
 		}
 		text, err := f.o.Keys.Sign(wire.TypeJoin, joinClaims{FQDN: fqdn,
-			Organization: n.Organization, RegisteredClaims: jwt.RegisteredClaims{
+			Organization: n.Organization, Incarnation: f.incarnation(),
+			RegisteredClaims: jwt.RegisteredClaims{
 				Issuer: f.hubID(), Subject: string(n.Cluster), ID: newCode(),
 				Audience:  jwt.ClaimStrings{wire.Audience},
 				ExpiresAt: jwt.NewNumericDate(expires)}})
@@ -68,7 +70,7 @@ func (f *Fleet) Join(ctx context.Context, a Actor, r wire.JoinRequest) (wire.Joi
 	var t joinClaims
 	err := keys.Verify(r.Ticket, f.o.Keys.Verifier(), keys.Want{Type: wire.TypeJoin,
 		Issuer: f.hubID(), Audience: wire.Audience, Now: f.now()}, &t)
-	if err != nil || t.ID == "" {
+	if err != nil || t.ID == "" || t.Incarnation != f.incarnation() {
 		return wire.JoinResponse{}, models.Invalid("invalid_ticket", "ticket")
 	}
 	claim, err := f.readClaim(r.Ticket, r.Claim)

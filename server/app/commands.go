@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"connecthub/hub/depot"
+	"connecthub/hub/fleet"
 	"connecthub/hub/identity"
 	"connecthub/models"
 	"connecthub/scheduler/window"
@@ -49,6 +50,8 @@ func (c command) run(ctx context.Context, words string) error {
 		return c.setState(ctx, c.line.Release.Resume, models.ReleasePublished)
 	case "release recall <release>":
 		return c.setState(ctx, c.line.Release.Recall, models.ReleaseRecalled)
+	case "restored":
+		return c.restored(ctx)
 	}
 	return fmt.Errorf("cannot run %q: there is no such command", words)
 }
@@ -222,6 +225,23 @@ func (c command) setState(ctx context.Context, choice config.ReleaseChoice,
 		return err
 	}
 	fmt.Fprintf(c.out, "%s is %s\n", r.Version, r.State)
+	return nil
+}
+
+// restored refuses while a hub serves the default database: it would go on as before.
+func (c command) restored(ctx context.Context) error {
+	unlock, err := alone(c.line.Config)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	done, err := fleet.Restore(ctx, c.hub.store, actor(models.Organization{}), time.Now())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "incarnation %d: ended %d sessions, %d registrations and %d offers; "+
+		"%d clusters wait for all their nodes\n", done.Incarnation, done.Sessions,
+		done.Registrations, done.Offers, done.Clusters)
 	return nil
 }
 
