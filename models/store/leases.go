@@ -35,6 +35,12 @@ func (h *Hub) TakeLease(name, holder string, now, until time.Time) (fence uint64
 		is("name", name), is("fence", row.Fence))
 }
 
+// LeaseFence answers the fence of the lease's last holder, or ErrNotFound where nobody had it.
+func (h *Hub) LeaseFence(name string) (uint64, error) {
+	row, err := take[lease](h.handle, is("name", name))
+	return row.Fence, err
+}
+
 // EndLease lets the next holder begin at once. That the lease is another's is no error.
 func (h *Hub) EndLease(name, holder string, now time.Time) error {
 	_, err := set[lease](h.handle, values{"expires_at": now}, is("name", name),

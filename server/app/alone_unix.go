@@ -17,6 +17,9 @@ func alone(c config.Config) (unlock func(), err error) {
 	if !c.Embedded() {
 		return func() {}, nil
 	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot create the data directory: %w", err)
+	}
 	file, err := os.OpenFile(filepath.Join(c.Data, "serve.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock the data directory: %w", err)

@@ -20,7 +20,7 @@ const immutable = "public, max-age=31536000, immutable"
 func registerConsole(e *echo.Echo) {
 	files, policy := frontend.FS(), frontend.ContentSecurityPolicy()
 	assets := http.FileServerFS(files)
-	e.GET("/*", func(c echo.Context) error {
+	e.Match(reading(), "/*", func(c echo.Context) error {
 		name := strings.TrimPrefix(path.Clean(c.Request().URL.Path), "/")
 		h := c.Response().Header()
 		h.Set("Content-Security-Policy", policy)
@@ -32,7 +32,8 @@ func registerConsole(e *echo.Echo) {
 			return nil
 		}
 		if strings.HasPrefix(name, "api/") || strings.HasPrefix(name, "depot/") ||
-			strings.HasPrefix(name, "assets/") || !wantsPage(c.Request()) {
+			strings.HasPrefix(name, "assets/") ||
+			name != "" && !wantsPage(c.Request()) {
 			return models.NotFound()
 		}
 		page, err := fs.ReadFile(files, "index.html")

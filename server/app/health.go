@@ -20,9 +20,12 @@ type health struct {
 }
 
 func (h *health) register(e *echo.Echo) {
-	e.GET("/healthz", h.healthz)
-	e.GET("/readyz", h.readyz)
+	e.Match(reading(), "/healthz", h.healthz)
+	e.Match(reading(), "/readyz", h.readyz)
 }
+
+// reading are the methods that only look.
+func reading() []string { return []string{http.MethodGet, http.MethodHead} }
 
 // healthz handles GET /healthz: the process is up, and which it is.
 func (h *health) healthz(c echo.Context) error {

@@ -42,6 +42,11 @@ func Run(ctx context.Context, c config.Config, around Around) error {
 	if err := c.Validate(); err != nil {
 		return fmt.Errorf("cannot accept the settings:\n%w", err)
 	}
+	unlock, err := alone(c) // before a newer version changes the database of one that serves it
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	h, err := openHub(ctx, c, around.Now, around.Log)
 	if err != nil {
 		return err
@@ -51,11 +56,6 @@ func Run(ctx context.Context, c config.Config, around Around) error {
 }
 
 func serve(ctx context.Context, c config.Config, h *hub, around Around) error {
-	unlock, err := alone(c)
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	listeners, err := listen(ctx, c, around.Now())
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func serve(ctx context.Context, c config.Config, h *hub, around Around) error {
 			"It is not shown again.\n", c.AdminEmail, c.OrganizationName, password)
 	}
 	s := &service{config: c, around: around, hub: h, fleet: f, listeners: listeners,
-		closing: make(chan struct{})}
+		closing: make(chan struct{}), leader: newLeader(h.store, around.Now)}
 	return s.run(ctx, password)
 }
 
@@ -97,6 +97,7 @@ type service struct {
 	fleet     *fleet.Fleet
 	listeners listeners
 	closing   chan struct{} // closed when streams must end
+	leader    *leader
 	health    *health
 }
 
@@ -105,7 +106,7 @@ func (s *service) run(ctx context.Context, password string) error {
 	if err != nil {
 		return err
 	}
-	pulse, err := scheduler.New(s.around.Log, s.lease, s.jobs()...)
+	pulse, err := scheduler.New(s.around.Log, s.leader.lease, s.jobs()...)
 	if err != nil {
 		return err
 	}
@@ -155,10 +156,14 @@ func (s *service) drain(ctx context.Context, servers []*server) error {
 func (s *service) lastWords(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.config.ShutdownWait+time.Second)
 	defer cancel()
-	if err := s.fleet.FlushSeen(ctx); err != nil {
-		return fmt.Errorf("cannot write when nodes were seen: %w", err)
+	err := s.leader.resign(ctx)
+	if err != nil {
+		err = fmt.Errorf("cannot end the lease: %w", err)
 	}
-	return nil
+	if flush := s.fleet.FlushSeen(ctx); flush != nil {
+		err = errors.Join(err, fmt.Errorf("cannot write when nodes were seen: %w", flush))
+	}
+	return err
 }
 
 func (s *service) bound(password string) Bound {
@@ -170,16 +175,12 @@ func (s *service) bound(password string) Bound {
 	return b
 }
 
-// lease lets every replica run every job: each is a conditional change of rows, so that two at once
-// do no more than one. The default database has one hub, which alone sees to.
-func (s *service) lease(context.Context, string) (bool, error) { return true, nil }
-
 func (s *service) jobs() []scheduler.Job {
 	return []scheduler.Job{
 		{Name: "expire registrations", Every: time.Second, Do: s.fleet.ExpireRegistrations},
 		{Name: "sweep permits", Every: 2 * time.Second, Do: s.fleet.SweepPermits},
 		{Name: "flush seen", Every: 5 * time.Second, Everywhere: true, Do: s.fleet.FlushSeen},
-		{Name: "purge old", Every: 10 * time.Minute, Do: s.fleet.PurgeOld},
+		{Name: "purge old", Every: 10 * time.Minute, Everywhere: true, Do: s.fleet.PurgeOld},
 		{Name: "purge sessions", Every: 10 * time.Minute, Do: s.hub.identity.PurgeSessions},
 	}
 }

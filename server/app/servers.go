@@ -83,7 +83,7 @@ func (s *service) servers() ([]*server, error) {
 		s.server("node API", node, s.listeners.node),
 	}
 	if s.listeners.metrics == nil {
-		console.GET("/metrics", echo.WrapHandler(metrics.Handler()))
+		console.Match(reading(), "/metrics", echo.WrapHandler(metrics.Handler()))
 	} else {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", metrics.Handler())
