@@ -91,9 +91,14 @@ func leaseFence(ctx context.Context, s *store.Store) (fence uint64, err error) {
 
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	late := time.After(20 * time.Second)
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for !is() {
+		select {
+		case <-late:
 			t.Fatalf("not in time: %s", what)
+		case <-again.C:
 		}
 	}
 }
