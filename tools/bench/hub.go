@@ -25,8 +25,8 @@ import (
 const (
 	clusters   = 5000
 	pollers    = 16
-	loadFor    = 4 * time.Second
-	rounds     = 3
+	loadFor    = 2500 * time.Millisecond
+	rounds     = 5
 	restFor    = 6 * time.Second
 	maxRSS     = 150 // MiB
 	maxStart   = 3 * time.Second

@@ -75,6 +75,6 @@ const method = `
 How the poll is measured: one hub process over SQLite that holds 10,000 nodes; sixteen of them poll without a pause over
 keep-alive TLS connections, each with its own verified access token, and nothing changes between two polls. The baseline is an echo
 handler in a process of its own, with the same TLS certificate, that reads the request and answers the very bytes of a
-poll's answer. Both are loaded in turn, three times each; the ratio is of the medians. The load generator shares
+poll's answer. Both are loaded in turn, five times each; the ratio is the median of the five rounds' own. The load generator shares
 the two cores with the server in both cases, so the ratio of the servers' own CPU time per request is given too.
 `
