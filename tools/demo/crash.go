@@ -19,7 +19,8 @@ const (
 
 // crash upgrades the cluster again and again while it kills the hub or an agent with kill -9 at
 // random moments and at the steps that last only an instant. Every round must end with both nodes
-// on one complete version and the service answering, with never both nodes down.
+// on one complete version and the service answering, with never both nodes down. Last comes a
+// release that fails in its soak.
 func crash(ctx context.Context, o options) error {
 	if err := os.RemoveAll(o.dir); err != nil {
 		return err
@@ -52,16 +53,7 @@ func crash(ctx context.Context, o options) error {
 	c := &crasher{scene: s, id: id, name: name, random: rand.New(rand.NewPCG(seed, 1))}
 	fmt.Printf("crash: seed %d, %d rounds\n", seed, rounds)
 	w := watch(s.services())
-	survived := 0
-	var failure error
-	for round := range rounds {
-		before := c.kills
-		if failure = c.round(ctx, o, fmt.Sprintf("%d.0.0", round+2)); failure != nil {
-			failure = fmt.Errorf("round %d: %w\n%s", round+1, failure, s.logs())
-			break
-		}
-		survived += c.kills - before
-	}
+	survived, failure := c.rounds(ctx, o, rounds)
 	w.stop()
 	fmt.Printf("proof 2.5-system crash_points=%d survived=%d agent=%d hub=%d rounds=%d overlap=%d/%d "+
 		"failed_requests=%d/%d\n", c.kills, survived, c.agentKills, c.kills-c.agentKills, rounds,
@@ -83,6 +75,22 @@ type crasher struct {
 	random     *rand.Rand
 	kills      int
 	agentKills int
+}
+
+// rounds runs them all, and the failing release behind them. It answers how many kills were survived.
+func (c *crasher) rounds(ctx context.Context, o options, rounds int) (int, error) {
+	survived := 0
+	for round := range rounds {
+		before := c.kills
+		if err := c.round(ctx, o, fmt.Sprintf("%d.0.0", round+2)); err != nil {
+			return survived, fmt.Errorf("round %d: %w\n%s", round+1, err, c.scene.logs())
+		}
+		survived += c.kills - before
+	}
+	if err := c.failing(ctx, o, fmt.Sprintf("%d.0.0", rounds+2)); err != nil {
+		return survived, fmt.Errorf("a release that fails: %w\n%s", err, c.scene.logs())
+	}
+	return survived, nil
 }
 
 // round publishes one version, opens an extra window and kills until the upgrade has ended.

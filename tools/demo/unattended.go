@@ -75,7 +75,7 @@ func unattended(ctx context.Context, o options) error {
 	case w.oneDown.Load() == 0:
 		return fmt.Errorf("no node was ever seen down: the watcher cannot have seen the upgrade")
 	}
-	return nil
+	return s.cluster.atRest()
 }
 
 // caught says whether the watcher saw what a hub without its guard does.
@@ -160,7 +160,8 @@ func sampleBundles(ctx context.Context, o options) ([]string, error) {
 	return bundles, nil
 }
 
-func sampleBundle(ctx context.Context, o options, version string) (string, error) {
+func sampleBundle(ctx context.Context, o options, version string,
+	changes ...func(manifest []byte) []byte) (string, error) {
 	source := filepath.Join(o.dir, "bundles", "sample-"+version)
 	if err := os.MkdirAll(filepath.Join(source, "bin"), 0o755); err != nil {
 		return "", err
@@ -170,6 +171,9 @@ func sampleBundle(ctx context.Context, o options, version string) (string, error
 		return "", fmt.Errorf("cannot read the sample's manifest: %w", err)
 	}
 	manifest = replaceVersion(manifest, version)
+	for _, change := range changes {
+		manifest = change(manifest)
+	}
 	if err := os.WriteFile(filepath.Join(source, "manifest.json"), manifest, 0o600); err != nil {
 		return "", err
 	}
