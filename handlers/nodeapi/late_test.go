@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"connecthub/hub/fleet"
 	"connecthub/models"
+	"connecthub/models/store"
 	"connecthub/models/wire"
 )
 
@@ -72,4 +74,38 @@ func TestR6ACommittedDeregistrationCountsAlthoughItsCallerIsGone(t *testing.T) {
 	if refused != "not_registered" || statement == "" {
 		t.Errorf("refused with %q, statement %q", refused, statement)
 	}
+}
+
+// TestR30AnOfferThatTimeWithdrewIsNotTheNodesDoing confirms after start-by, before the background has
+// looked: the record of the end names the hub.
+func TestR30AnOfferThatTimeWithdrewIsNotTheNodesDoing(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t)
+	w.publish("2.0.0", models.Regular)
+	w.opens(w.pub, w.sub)
+	p := w.pub.poll().Permit
+	if p == nil {
+		t.Fatal("no permit")
+	}
+	w.pub.take(p)
+	w.clock.Advance(2 * time.Hour)
+	if w.pub.confirm().Confirmed {
+		t.Fatal("confirmed after start-by")
+	}
+	must(t, w.store.View(t.Context(), func(tx *store.Tx) error {
+		records, err := tx.In(w.admin.Organization).Audit(store.AuditQuery{ClusterID: w.id})
+		ended := 0
+		for _, r := range records {
+			if r.Action == string(fleet.ActionPermitEnded) {
+				ended++
+				if r.ActorKind != models.ActorHub {
+					t.Errorf("the end is recorded as the doing of a %s", r.ActorKind)
+				}
+			}
+		}
+		if ended != 1 {
+			t.Errorf("%d ends are recorded", ended)
+		}
+		return err
+	}))
 }

@@ -38,10 +38,7 @@ func (f *Fleet) Confirm(ctx context.Context, n NodeIdentity, id models.PermitID,
 			w.hearNews(node, &r.Poll)
 			w.adoptJournal(f.incarnation(), n.Node, &r.Poll)
 			d := rollout.Confirm(w.snapshot(f.incarnation(), n.Node), id, r.Fence, r.BootID, w.now)
-			w.apply(d.Effects)
-			if d.Verb != models.VerbUpgrade {
-				w.decide(node, d)
-			}
+			w.applyConfirm(node, d)
 			answer = f.confirmed(w, d, r.BootID)
 			return nil
 		})
@@ -49,6 +46,20 @@ func (f *Fleet) Confirm(ctx context.Context, n NodeIdentity, id models.PermitID,
 		return wire.ConfirmResponse{}, f.goneFor(ctx, n, err)
 	}
 	return answer, nil
+}
+
+// applyConfirm records the confirm as the node's doing, and what time has decided as the hub's (R30).
+func (w *work) applyConfirm(node *models.Node, d rollout.Decision) {
+	for _, e := range d.Effects {
+		if _, own := e.(rollout.ConfirmPermit); own {
+			w.applyOne(e)
+			continue
+		}
+		w.byHub(func() { w.applyOne(e) })
+	}
+	if d.Verb != models.VerbUpgrade {
+		w.byHub(func() { w.decide(node, d) })
+	}
 }
 
 func (f *Fleet) confirmed(w *work, d rollout.Decision, boot string) wire.ConfirmResponse {
