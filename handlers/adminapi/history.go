@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"encoding/json"
 	"strings"
 
 	"connecthub/handlers/adminapi/gen"
@@ -35,7 +36,44 @@ func historySentence(h fleet.HistoryView, language string) string {
 	if language == "ja" {
 		text = w.ja
 	}
-	return strings.NewReplacer("{subject}", h.Subject, "{node}", string(h.NodeName)).Replace(text)
+	return strings.NewReplacer("{subject}", h.Subject, "{node}", string(h.NodeName),
+		"{after}", after(h, language)).Replace(text)
+}
+
+// after is what a step, a health or a version became, in words where it is a word of ours.
+func after(h fleet.HistoryView, language string) string {
+	var word string
+	if json.Unmarshal([]byte(h.After), &word) != nil {
+		return ""
+	}
+	w, ok := stateTexts()[word]
+	switch {
+	case !ok:
+		return word
+	case language == "ja":
+		return w.ja
+	}
+	return w.en
+}
+
+// stateTexts says the steps of an upgrade (R20, R26, R28) and the health words.
+func stateTexts() map[string]words {
+	return map[string]words{
+		string(models.StepIdle):        {"the upgrade is over", "アップグレードを終えました"},
+		string(models.StepFetching):    {"fetching the bundle", "バンドルを取得しています"},
+		string(models.StepVerified):    {"the bundle is on disk and verified", "バンドルを取得し、検証しました"},
+		string(models.StepConfirming):  {"asking whether it may stop its services now", "サービスを停止してよいか確認しています"},
+		string(models.StepDraining):    {"finishing open requests", "処理中の要求を終えています"},
+		string(models.StepStopping):    {"stopping its services", "サービスを停止しています"},
+		string(models.StepSwitching):   {"switching to the other version", "バージョンを切り替えています"},
+		string(models.StepStarting):    {"starting its services", "サービスを起動しています"},
+		string(models.StepChecking):    {"checking that the version serves", "動作を確認しています"},
+		string(models.StepSoaking):     {"watching the version for a while", "しばらく経過を確認しています"},
+		string(models.StepRollingBack): {"rolling back", "ロールバックしています"},
+		string(models.HealthUnknown):   {"of unknown health", "稼働状態は不明です"},
+		string(models.Healthy):         {"healthy", "正常に稼働しています"},
+		string(models.Unhealthy):       {"unhealthy", "正常に稼働していません"},
+	}
 }
 
 // permitTexts says what became of a permit, by its state or outcome.
@@ -84,9 +122,9 @@ func changeTexts() map[string]words {
 		"permit_ended":           {"The permit of {subject} ended.", "{subject} の許可が終了しました。"},
 		"permit_adopted":         {"A permit of {subject} was taken over after a restore.", "復元後、{subject} の許可を引き継ぎました。"},
 		"decision_changed":       {"The decision for {subject} changed.", "{subject} の判定が変わりました。"},
-		"health_changed":         {"The health of {subject} changed.", "{subject} の稼働状態が変わりました。"},
-		"version_changed":        {"The version of {subject} changed.", "{subject} のバージョンが変わりました。"},
-		"step_changed":           {"{subject} went on to its next step.", "{subject} が次の段階に進みました。"},
+		"health_changed":         {"{subject} is {after}.", "{subject}: {after}。"},
+		"version_changed":        {"{subject} runs version {after}.", "{subject} のバージョンが {after} になりました。"},
+		"step_changed":           {"{subject}: {after}.", "{subject}: {after}。"},
 		"restore_wait_ended":     {"Every member has polled since the hub was restored.", "ハブの復元後、すべてのメンバーから応答がありました。"},
 	}
 }
