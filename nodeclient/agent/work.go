@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -87,6 +88,7 @@ func (a *Agent) upgrade(ctx context.Context, e journal.Entry) error {
 	log.Info("upgrade ended", "outcome", e.Outcome, "detail", e.Detail)
 	a.progress.Store(0)
 	a.tidy(e)
+	debug.FreeOSMemory() // what unpacking took is not needed at rest
 	return nil
 }
 

@@ -75,7 +75,7 @@ func unattended(ctx context.Context, o options) error {
 	case w.oneDown.Load() == 0:
 		return fmt.Errorf("no node was ever seen down: the watcher cannot have seen the upgrade")
 	}
-	return s.cluster.atRest()
+	return s.cluster.atRest(ctx)
 }
 
 // caught says whether the watcher saw what a hub without its guard does.
