@@ -21,7 +21,7 @@ import (
 // may take.
 func bound(o Options) echo.MiddlewareFunc {
 	said := security(o.HTTPS)
-	over, end := context.WithCancel(context.Background())
+	over, end := context.WithCancel(context.Background()) //nolint:forbidigo // ended at once
 	end()
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -42,7 +42,7 @@ func bound(o Options) echo.MiddlewareFunc {
 			ctx := &limited{Context: req.Context(), now: o.Now, over: over,
 				end: o.Now().Add(o.Deadline)}
 			defer ctx.stop()
-			c.SetRequest(req.WithContext(ctx))
+			c.SetRequest(req.WithContext(ctx)) //nolint:contextcheck // it wraps the request's own
 			return next(c)
 		}
 	}
