@@ -1,6 +1,7 @@
 package enroll_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
@@ -159,6 +160,31 @@ func TestR2AClaimWhoseReturnNeverComesIsForgotten(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, "pending.json")); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: the claim is kept: %v", state, err)
 		}
+	}
+}
+
+// The hub may have completed the registration while the node could not reach it.
+func TestR2AClaimIsKeptWhileTheHubCannotBeReached(t *testing.T) {
+	t.Parallel()
+	h := newTestHub(t)
+	dir, _, _ := newPublisher(t, h)
+	if _, err := open(t, dir).Allow(t.Context(), oneTicket, "en"); err != nil {
+		t.Fatal(err)
+	}
+	h.complete()
+	away, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	h.at(wire.PathStatus, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadGateway) // a proxy's own page: no word of the hub
+	})
+	later := func() time.Time { return time.Now().Add(10 * time.Minute) }
+	if err := openAt(t, dir, later).Await(away); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("the node gave up: %v", err)
+	}
+	h.at(wire.PathStatus, nil)
+	e := openAt(t, dir, later)
+	if err := e.Await(t.Context()); err != nil || e.Identity() == nil {
+		t.Fatalf("the completed registration was lost: %v", err)
 	}
 }
 

@@ -285,9 +285,14 @@ func config(t *testing.T, h *testHub, name models.FQDN) enroll.Config {
 
 func open(t *testing.T, dir string) *enroll.Enrollment {
 	t.Helper()
+	return openAt(t, dir, time.Now)
+}
+
+func openAt(t *testing.T, dir string, now func() time.Time) *enroll.Enrollment {
+	t.Helper()
 	e, err := enroll.Open(enroll.Options{Dir: dir, ClientVersion: "1.0",
 		Version: func() models.Version { return "1.0.0" }, Busy: func() bool { return false },
-		Now: time.Now})
+		Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}

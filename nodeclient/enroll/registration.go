@@ -21,6 +21,7 @@ const (
 	identityFile = "identity.json"
 	pendingFile  = "pending.json"
 	statusEvery  = time.Second
+	statusLate   = 15 * time.Second // once the time of the return leg has passed
 )
 
 // Refusals of the node itself, with sentences for its own page.
@@ -208,8 +209,9 @@ func (e *Enrollment) Deny(ctx context.Context, ticket, language string) error {
 	return e.client.post(ctx, wire.PathDeny, "", language, wire.DenyRequest{Ticket: ticket}, nil)
 }
 
-// Await asks for the completion of a claim until it has come or the time of the return leg has
-// passed; then the node forgets the claim (R2). It answers at once when nothing is claimed.
+// Await asks for the completion of a claim until it has come or the hub says that it will not; then
+// the node forgets the claim (R2). A hub that cannot be reached says neither: it may have completed
+// the registration already. It answers at once when nothing is claimed.
 func (e *Enrollment) Await(ctx context.Context) error {
 	for {
 		e.mu.Lock()
@@ -219,19 +221,25 @@ func (e *Enrollment) Await(ctx context.Context) error {
 			return nil
 		}
 		state, err := e.askStatus(ctx, p)
+		late := e.o.Now().Sub(p.ClaimedAt) > models.ReturnTTL+time.Minute
+		var refusal *Refusal
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err == nil && state == models.RegistrationCompleted:
 			return nil
 		case err == nil && state != models.RegistrationClaimed,
-			e.o.Now().Sub(p.ClaimedAt) > models.ReturnTTL+time.Minute:
+			late && errors.As(err, &refusal) && refusal.Problem.Code != "":
 			return e.forgetPending()
+		}
+		pause := statusEvery
+		if late {
+			pause = statusLate
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(statusEvery):
+		case <-time.After(pause):
 		}
 	}
 }
