@@ -33,7 +33,7 @@ const (
 
 // natsDemo upgrades a real two-node NATS cluster through the hub, under real clients.
 func natsDemo(ctx context.Context, o options) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute) // two servers are built first
 	defer cancel()
 	if err := os.RemoveAll(o.dir); err != nil {
 		return err
