@@ -18,7 +18,7 @@ RUN go mod download
 COPY . .
 COPY --from=console /src/frontend/dist frontend/dist
 # The hub needs cgo for SQLite and is linked statically; the agent needs none.
-RUN CGO_ENABLED=1 go build -trimpath -tags netgo,osusergo \
+RUN CGO_ENABLED=1 go build -trimpath -tags netgo,osusergo,sqlite_omit_load_extension \
       -ldflags "-s -w -linkmode external -extldflags -static -X main.version=${VERSION}" \
       -o /out/server ./server && \
     CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" \
@@ -27,6 +27,7 @@ RUN CGO_ENABLED=1 go build -trimpath -tags netgo,osusergo \
 
 FROM scratch AS runtime
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build --chown=65532:65532 /out/data /tmp
 USER 65532:65532
 
 FROM runtime AS nodeclient
