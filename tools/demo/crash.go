@@ -22,7 +22,7 @@ const (
 // on one complete version and the service answering, with never both nodes down. Last comes a
 // release that fails in its soak.
 func crash(ctx context.Context, o options) error {
-	if err := os.RemoveAll(o.dir); err != nil {
+	if err := fresh(ctx, o); err != nil {
 		return err
 	}
 	rounds := o.rounds

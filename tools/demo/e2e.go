@@ -15,7 +15,7 @@ import (
 func e2e(ctx context.Context, o options) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
 	defer cancel()
-	if err := os.RemoveAll(o.dir); err != nil {
+	if err := fresh(ctx, o); err != nil {
 		return err
 	}
 	const console, nodes, page, base = 8680, 8681, 8645, 9500

@@ -95,3 +95,18 @@ func lock(dir string) (func(), error) {
 	}
 	return func() { _ = f.Close() }, nil
 }
+
+// fresh empties the demo's folder, after stopping what an earlier demo that was killed has left
+// running from it: its services would hold the ports.
+func fresh(ctx context.Context, o options) error {
+	left, err := filepath.Glob(filepath.Join(o.dir, "*", "config.json"))
+	if err != nil {
+		return fmt.Errorf("cannot look for what is left in %s: %w", o.dir, err)
+	}
+	for _, file := range left {
+		if err := command(ctx, o.client, "stop-services", "--dir", filepath.Dir(file)); err != nil {
+			return fmt.Errorf("cannot stop what an earlier demo has left: %w", err)
+		}
+	}
+	return os.RemoveAll(o.dir)
+}

@@ -35,7 +35,7 @@ const (
 func natsDemo(ctx context.Context, o options) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute) // two servers are built first
 	defer cancel()
-	if err := os.RemoveAll(o.dir); err != nil {
+	if err := fresh(ctx, o); err != nil {
 		return err
 	}
 	s, err := newNATSScene(ctx, o)

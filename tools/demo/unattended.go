@@ -26,7 +26,7 @@ var quickPolls = []string{"--poll-near", "200ms", "--poll-far", "200ms"}
 func unattended(ctx context.Context, o options) error {
 	ctx, cancel := context.WithTimeout(ctx, unattendedLimit)
 	defer cancel()
-	if err := os.RemoveAll(o.dir); err != nil {
+	if err := fresh(ctx, o); err != nil {
 		return err
 	}
 	s, err := newSampleScene(ctx, o, 8480, 8481, 8455, 9300, quickPolls...)
