@@ -15,6 +15,19 @@ const (
 // Valid says whether r is one of the roles.
 func (r Role) Valid() bool { return r == FullAdmin || r == ReadOnlyAdmin || r == ReleaseEngineer }
 
+// Scope says what a personal API token may be used for. What asks to sign in again is in none.
+type Scope string
+
+// The scopes.
+const (
+	ScopeClustersRead  Scope = "clusters:read"
+	ScopeClustersWrite Scope = "clusters:write"
+	ScopePeopleRead    Scope = "people:read"
+	ScopeAuditRead     Scope = "audit:read"
+	ScopeReleasesRead  Scope = "releases:read"
+	ScopeReleasesWrite Scope = "releases:write"
+)
+
 // Organization is a tenant, or the one built-in vendor organization that owns the releases (R29).
 type Organization struct {
 	ID        OrganizationID `gorm:"primaryKey"`

@@ -49,6 +49,8 @@ func (a *API) ListZones(c echo.Context) error {
 
 func (a *API) session(s identity.Current) gen.Session {
 	return gen.Session{
+		Permissions:    permissions(s.User.Role),
+		ConfirmedUntil: s.ExpiresAt.UTC(),
 		User: gen.User{Id: string(s.User.ID), Email: s.User.Email, Name: s.User.Name,
 			Role: gen.Role(s.User.Role)},
 		Organization: gen.Organization{Id: string(s.Organization.ID), Name: s.Organization.Name,

@@ -12,6 +12,48 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AccountMethod.
+const (
+	AccountMethodOidc     AccountMethod = "oidc"
+	AccountMethodPassword AccountMethod = "password"
+)
+
+// Valid indicates whether the value is a known member of the AccountMethod enum.
+func (e AccountMethod) Valid() bool {
+	switch e {
+	case AccountMethodOidc:
+		return true
+	case AccountMethodPassword:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AuditItemActorKind.
+const (
+	AuditItemActorKindCommand AuditItemActorKind = "command"
+	AuditItemActorKindHub     AuditItemActorKind = "hub"
+	AuditItemActorKindNode    AuditItemActorKind = "node"
+	AuditItemActorKindUser    AuditItemActorKind = "user"
+)
+
+// Valid indicates whether the value is a known member of the AuditItemActorKind enum.
+func (e AuditItemActorKind) Valid() bool {
+	switch e {
+	case AuditItemActorKindCommand:
+		return true
+	case AuditItemActorKindHub:
+		return true
+	case AuditItemActorKindNode:
+		return true
+	case AuditItemActorKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ClusterState.
 const (
 	ClusterStateImpaired    ClusterState = "impaired"
@@ -102,6 +144,24 @@ func (e HistoryItemKind) Valid() bool {
 	}
 }
 
+// Defines values for InvitationOfferLanguage.
+const (
+	InvitationOfferLanguageEn InvitationOfferLanguage = "en"
+	InvitationOfferLanguageJa InvitationOfferLanguage = "ja"
+)
+
+// Valid indicates whether the value is a known member of the InvitationOfferLanguage enum.
+func (e InvitationOfferLanguage) Valid() bool {
+	switch e {
+	case InvitationOfferLanguageEn:
+		return true
+	case InvitationOfferLanguageJa:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Kind.
 const (
 	Emergency Kind = "emergency"
@@ -170,16 +230,34 @@ func (e NodeRole) Valid() bool {
 
 // Defines values for OrganizationLanguage.
 const (
-	En OrganizationLanguage = "en"
-	Ja OrganizationLanguage = "ja"
+	OrganizationLanguageEn OrganizationLanguage = "en"
+	OrganizationLanguageJa OrganizationLanguage = "ja"
 )
 
 // Valid indicates whether the value is a known member of the OrganizationLanguage enum.
 func (e OrganizationLanguage) Valid() bool {
 	switch e {
-	case En:
+	case OrganizationLanguageEn:
 		return true
-	case Ja:
+	case OrganizationLanguageJa:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OrganizationDetailsLanguage.
+const (
+	OrganizationDetailsLanguageEn OrganizationDetailsLanguage = "en"
+	OrganizationDetailsLanguageJa OrganizationDetailsLanguage = "ja"
+)
+
+// Valid indicates whether the value is a known member of the OrganizationDetailsLanguage enum.
+func (e OrganizationDetailsLanguage) Valid() bool {
+	switch e {
+	case OrganizationDetailsLanguageEn:
+		return true
+	case OrganizationDetailsLanguageJa:
 		return true
 	default:
 		return false
@@ -363,6 +441,60 @@ func (e RolloutState) Valid() bool {
 	}
 }
 
+// Defines values for SaveOrganizationLanguage.
+const (
+	SaveOrganizationLanguageEn SaveOrganizationLanguage = "en"
+	SaveOrganizationLanguageJa SaveOrganizationLanguage = "ja"
+)
+
+// Valid indicates whether the value is a known member of the SaveOrganizationLanguage enum.
+func (e SaveOrganizationLanguage) Valid() bool {
+	switch e {
+	case SaveOrganizationLanguageEn:
+		return true
+	case SaveOrganizationLanguageJa:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SessionMethod.
+const (
+	SessionMethodOidc     SessionMethod = "oidc"
+	SessionMethodPassword SessionMethod = "password"
+)
+
+// Valid indicates whether the value is a known member of the SessionMethod enum.
+func (e SessionMethod) Valid() bool {
+	switch e {
+	case SessionMethodOidc:
+		return true
+	case SessionMethodPassword:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SessionItemMethod.
+const (
+	SessionItemMethodOidc     SessionItemMethod = "oidc"
+	SessionItemMethodPassword SessionItemMethod = "password"
+)
+
+// Valid indicates whether the value is a known member of the SessionItemMethod enum.
+func (e SessionItemMethod) Valid() bool {
+	switch e {
+	case SessionItemMethodOidc:
+		return true
+	case SessionItemMethodPassword:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Step.
 const (
 	Checking    Step = "checking"
@@ -406,6 +538,121 @@ func (e Step) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// Defines values for TokenScope.
+const (
+	AuditRead     TokenScope = "audit:read"
+	ClustersRead  TokenScope = "clusters:read"
+	ClustersWrite TokenScope = "clusters:write"
+	PeopleRead    TokenScope = "people:read"
+	ReleasesRead  TokenScope = "releases:read"
+	ReleasesWrite TokenScope = "releases:write"
+)
+
+// Valid indicates whether the value is a known member of the TokenScope enum.
+func (e TokenScope) Valid() bool {
+	switch e {
+	case AuditRead:
+		return true
+	case ClustersRead:
+		return true
+	case ClustersWrite:
+		return true
+	case PeopleRead:
+		return true
+	case ReleasesRead:
+		return true
+	case ReleasesWrite:
+		return true
+	default:
+		return false
+	}
+}
+
+// AcceptInvitation defines model for AcceptInvitation.
+type AcceptInvitation struct {
+	Name     string `json:"name"`
+	Password string `json:"password"`
+	Token    string `json:"token"`
+}
+
+// Account defines model for Account.
+type Account struct {
+	Method               AccountMethod `json:"method"`
+	Passkeys             []Passkey     `json:"passkeys"`
+	PasswordChangedAt    *time.Time    `json:"password_changed_at,omitempty"`
+	RecoveryCodesLeft    int           `json:"recovery_codes_left"`
+	SecondFactorRequired bool          `json:"second_factor_required"`
+	User                 User          `json:"user"`
+}
+
+// AccountMethod defines model for Account.Method.
+type AccountMethod string
+
+// ApproveHeadless defines model for ApproveHeadless.
+type ApproveHeadless struct {
+	Code        string `json:"code"`
+	DisplayName string `json:"display_name"`
+}
+
+// AuditCategories defines model for AuditCategories.
+type AuditCategories struct {
+	Items []AuditCategory `json:"items"`
+}
+
+// AuditCategory defines model for AuditCategory.
+type AuditCategory struct {
+	Id   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// AuditItem defines model for AuditItem.
+type AuditItem struct {
+	// Action A stable word.
+	Action         string                  `json:"action"`
+	ActionText     string                  `json:"action_text"`
+	ActorId        *string                 `json:"actor_id,omitempty"`
+	ActorIp        *string                 `json:"actor_ip,omitempty"`
+	ActorKind      AuditItemActorKind      `json:"actor_kind"`
+	ActorName      string                  `json:"actor_name"`
+	ActorUserAgent *string                 `json:"actor_user_agent,omitempty"`
+	After          *map[string]interface{} `json:"after,omitempty"`
+	Before         *map[string]interface{} `json:"before,omitempty"`
+	Category       string                  `json:"category"`
+	ClusterId      *string                 `json:"cluster_id,omitempty"`
+	Id             string                  `json:"id"`
+	Sequence       int64                   `json:"sequence"`
+	TargetId       string                  `json:"target_id"`
+	TargetName     string                  `json:"target_name"`
+	TargetType     string                  `json:"target_type"`
+	Timestamp      time.Time               `json:"timestamp"`
+	TrackingId     *string                 `json:"tracking_id,omitempty"`
+}
+
+// AuditItemActorKind defines model for AuditItem.ActorKind.
+type AuditItemActorKind string
+
+// AuditList defines model for AuditList.
+type AuditList struct {
+	Items []AuditItem `json:"items"`
+
+	// Next Cursor of the next page; absent on the last.
+	Next *string `json:"next,omitempty"`
+}
+
+// BeginOidc defines model for BeginOidc.
+type BeginOidc struct {
+	Email string `json:"email"`
+
+	// ReturnTo A path of the console.
+	ReturnTo *string `json:"return_to,omitempty"`
+}
+
+// ChangePassword defines model for ChangePassword.
+type ChangePassword struct {
+	Current string `json:"current"`
+	New     string `json:"new"`
 }
 
 // Cluster defines model for Cluster.
@@ -461,6 +708,18 @@ type ClusterSummary struct {
 	Zone string `json:"zone"`
 }
 
+// CreatedInvitation defines model for CreatedInvitation.
+type CreatedInvitation struct {
+	Invitation Invitation `json:"invitation"`
+	Link       string     `json:"link"`
+}
+
+// CreatedToken defines model for CreatedToken.
+type CreatedToken struct {
+	Secret string `json:"secret"`
+	Token  Token  `json:"token"`
+}
+
 // Decision Why this node does or does not upgrade now (R24).
 type Decision struct {
 	// Earliest When something can change at the earliest.
@@ -493,6 +752,23 @@ type Fact struct {
 	Value string `json:"value"`
 }
 
+// HeadlessCode defines model for HeadlessCode.
+type HeadlessCode struct {
+	Code string `json:"code"`
+}
+
+// HeadlessNode defines model for HeadlessNode.
+type HeadlessNode struct {
+	// Address From where the node asked.
+	Address        string    `json:"address"`
+	ClientVersion  string    `json:"client_version"`
+	CreatedAt      time.Time `json:"created_at"`
+	ExpiresAt      time.Time `json:"expires_at"`
+	Fqdn           string    `json:"fqdn"`
+	KeyFingerprint string    `json:"key_fingerprint"`
+	Version        string    `json:"version"`
+}
+
 // Health defines model for Health.
 type Health string
 
@@ -521,8 +797,46 @@ type Hub struct {
 	ZoneDataVersion string    `json:"zone_data_version"`
 }
 
+// Invitation defines model for Invitation.
+type Invitation struct {
+	CreatedAt time.Time `json:"created_at"`
+	Email     string    `json:"email"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Id        string    `json:"id"`
+	InvitedBy string    `json:"invited_by"`
+	Role      Role      `json:"role"`
+}
+
+// InvitationList defines model for InvitationList.
+type InvitationList struct {
+	Items []Invitation `json:"items"`
+}
+
+// InvitationOffer defines model for InvitationOffer.
+type InvitationOffer struct {
+	Email        string                  `json:"email"`
+	ExpiresAt    time.Time               `json:"expires_at"`
+	InvitedBy    string                  `json:"invited_by"`
+	Language     InvitationOfferLanguage `json:"language"`
+	Organization string                  `json:"organization"`
+	Role         Role                    `json:"role"`
+}
+
+// InvitationOfferLanguage defines model for InvitationOffer.Language.
+type InvitationOfferLanguage string
+
+// InvitationToken defines model for InvitationToken.
+type InvitationToken struct {
+	Token string `json:"token"`
+}
+
 // Kind defines model for Kind.
 type Kind string
+
+// Location defines model for Location.
+type Location struct {
+	Location string `json:"location"`
+}
 
 // Maintenance defines model for Maintenance.
 type Maintenance struct {
@@ -533,6 +847,21 @@ type Maintenance struct {
 // MemberState waiting: joined after registration, not yet admitted.
 type MemberState string
 
+// NewInvitation defines model for NewInvitation.
+type NewInvitation struct {
+	Email string `json:"email"`
+	Role  Role   `json:"role"`
+}
+
+// NewPasskey defines model for NewPasskey.
+type NewPasskey struct {
+	ChallengeId string `json:"challenge_id"`
+
+	// Credential As WebAuthn Level 3 writes it in JSON.
+	Credential map[string]interface{} `json:"credential"`
+	Name       string                 `json:"name"`
+}
+
 // NewRegistration defines model for NewRegistration.
 type NewRegistration struct {
 	// DisplayName 1–128 characters, unique in the organization without regard to case (R1).
@@ -540,6 +869,14 @@ type NewRegistration struct {
 
 	// Fqdn The publisher's fully qualified domain name (R1).
 	Fqdn string `json:"fqdn"`
+}
+
+// NewToken defines model for NewToken.
+type NewToken struct {
+	// Days How long it is good for.
+	Days   int          `json:"days"`
+	Name   string       `json:"name"`
+	Scopes []TokenScope `json:"scopes"`
 }
 
 // NextUpgrade The next regular and emergency windows, from the same function that opens them (R11); always present.
@@ -584,6 +921,15 @@ type Node struct {
 // NodeRole defines model for Node.Role.
 type NodeRole string
 
+// OidcProvider defines model for OidcProvider.
+type OidcProvider struct {
+	ClientId string `json:"client_id"`
+	Issuer   string `json:"issuer"`
+
+	// Required Passwords are refused in this organization.
+	Required bool `json:"required"`
+}
+
 // Organization defines model for Organization.
 type Organization struct {
 	Id       string               `json:"id"`
@@ -594,6 +940,44 @@ type Organization struct {
 
 // OrganizationLanguage defines model for Organization.Language.
 type OrganizationLanguage string
+
+// OrganizationDetails defines model for OrganizationDetails.
+type OrganizationDetails struct {
+	// Domain Verified by the operator of the hub.
+	Domain                *string                     `json:"domain,omitempty"`
+	Id                    string                      `json:"id"`
+	Language              OrganizationDetailsLanguage `json:"language"`
+	Name                  string                      `json:"name"`
+	Oidc                  *OidcProvider               `json:"oidc,omitempty"`
+	RequireComparisonCode bool                        `json:"require_comparison_code"`
+	RequireSecondFactor   bool                        `json:"require_second_factor"`
+	Zone                  string                      `json:"zone"`
+}
+
+// OrganizationDetailsLanguage defines model for OrganizationDetails.Language.
+type OrganizationDetailsLanguage string
+
+// Passkey defines model for Passkey.
+type Passkey struct {
+	CreatedAt  time.Time  `json:"created_at"`
+	Id         string     `json:"id"`
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	Name       string     `json:"name"`
+}
+
+// PasskeyAdded defines model for PasskeyAdded.
+type PasskeyAdded struct {
+	Account       Account   `json:"account"`
+	RecoveryCodes *[]string `json:"recovery_codes,omitempty"`
+}
+
+// PasskeyChallenge defines model for PasskeyChallenge.
+type PasskeyChallenge struct {
+	ChallengeId string `json:"challenge_id"`
+
+	// Options As WebAuthn Level 3 writes it in JSON.
+	Options map[string]interface{} `json:"options"`
+}
 
 // PendingRelease defines model for PendingRelease.
 type PendingRelease struct {
@@ -618,6 +1002,19 @@ type PermitOutcome string
 
 // PermitState defines model for Permit.State.
 type PermitState string
+
+// Person defines model for Person.
+type Person struct {
+	CreatedAt      time.Time  `json:"created_at"`
+	Disabled       bool       `json:"disabled"`
+	Email          string     `json:"email"`
+	Id             string     `json:"id"`
+	LastSignedInAt *time.Time `json:"last_signed_in_at,omitempty"`
+	Me             bool       `json:"me"`
+	Name           string     `json:"name"`
+	Role           Role       `json:"role"`
+	SecondFactor   bool       `json:"second_factor"`
+}
 
 // Problem defines model for Problem.
 type Problem struct {
@@ -646,21 +1043,32 @@ type Progress struct {
 	Total int `json:"total"`
 }
 
+// RecoveryCodes defines model for RecoveryCodes.
+type RecoveryCodes struct {
+	RecoveryCodes []string `json:"recovery_codes"`
+}
+
 // Registration defines model for Registration.
 type Registration struct {
 	// ClusterId The cluster that came of it.
 	ClusterId *string `json:"cluster_id,omitempty"`
 
 	// ComparisonCode Shown by both pages once the publisher has claimed (R3), as XXXX-XXXX.
-	ComparisonCode *string   `json:"comparison_code,omitempty"`
-	CreatedAt      time.Time `json:"created_at"`
-	DisplayName    string    `json:"display_name"`
+	ComparisonCode *string `json:"comparison_code,omitempty"`
+
+	// ComparisonCodeRequired The comparison code must be typed to complete it.
+	ComparisonCodeRequired *bool     `json:"comparison_code_required,omitempty"`
+	CreatedAt              time.Time `json:"created_at"`
+	DisplayName            string    `json:"display_name"`
 
 	// ExpiresAt 15 minutes after the beginning (R2).
-	ExpiresAt time.Time        `json:"expires_at"`
-	Fqdn      string           `json:"fqdn"`
-	Id        string           `json:"id"`
-	Kind      RegistrationKind `json:"kind"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Fqdn      string    `json:"fqdn"`
+
+	// Headless Begun on the node by `nodeclient register`.
+	Headless *bool            `json:"headless,omitempty"`
+	Id       string           `json:"id"`
+	Kind     RegistrationKind `json:"kind"`
 
 	// Mine Whether this session began it.
 	Mine bool `json:"mine"`
@@ -709,6 +1117,9 @@ type ReleaseState string
 // ReturnCode defines model for ReturnCode.
 type ReturnCode struct {
 	Code string `json:"code"`
+
+	// ComparisonCode The comparison code as the publisher's page showed it, where the organization demands it.
+	ComparisonCode *string `json:"comparison_code,omitempty"`
 }
 
 // Role defines model for Role.
@@ -728,6 +1139,17 @@ type Rollout struct {
 
 // RolloutState defines model for Rollout.State.
 type RolloutState string
+
+// SaveOrganization defines model for SaveOrganization.
+type SaveOrganization struct {
+	Language              SaveOrganizationLanguage `json:"language"`
+	RequireComparisonCode bool                     `json:"require_comparison_code"`
+	RequireSecondFactor   bool                     `json:"require_second_factor"`
+	Zone                  string                   `json:"zone"`
+}
+
+// SaveOrganizationLanguage defines model for SaveOrganization.Language.
+type SaveOrganizationLanguage string
 
 // SaveSchedules defines model for SaveSchedules.
 type SaveSchedules struct {
@@ -774,17 +1196,76 @@ type Schedules struct {
 	Zone string `json:"zone"`
 }
 
+// SecondFactor defines model for SecondFactor.
+type SecondFactor struct {
+	ChallengeId string `json:"challenge_id"`
+
+	// Credential As WebAuthn Level 3 writes it in JSON.
+	Credential   *map[string]interface{} `json:"credential,omitempty"`
+	RecoveryCode *string                 `json:"recovery_code,omitempty"`
+}
+
+// SecondFactorChallenge defines model for SecondFactorChallenge.
+type SecondFactorChallenge struct {
+	ChallengeId string    `json:"challenge_id"`
+	ExpiresAt   time.Time `json:"expires_at"`
+
+	// Passkey As WebAuthn Level 3 writes it in JSON.
+	Passkey map[string]interface{} `json:"passkey"`
+
+	// RecoveryCodes Whether a recovery code is left.
+	RecoveryCodes bool `json:"recovery_codes"`
+}
+
 // Session defines model for Session.
 type Session struct {
-	ExpiresAt    time.Time    `json:"expires_at"`
-	Hub          Hub          `json:"hub"`
-	Organization Organization `json:"organization"`
-	User         User         `json:"user"`
+	// ConfirmedUntil Until when operations that ask to sign in again pass.
+	ConfirmedUntil time.Time `json:"confirmed_until"`
+	ExpiresAt      time.Time `json:"expires_at"`
+	Hub            Hub       `json:"hub"`
+
+	// Method How the person signed in.
+	Method       *SessionMethod `json:"method,omitempty"`
+	Organization Organization   `json:"organization"`
+
+	// Permissions The operationIds that this person may use.
+	Permissions []string `json:"permissions"`
+
+	// SecondFactorMissing The organization demands a second factor and this person has none yet: only the account can be used.
+	SecondFactorMissing bool `json:"second_factor_missing"`
+	User                User `json:"user"`
+}
+
+// SessionMethod How the person signed in.
+type SessionMethod string
+
+// SessionItem defines model for SessionItem.
+type SessionItem struct {
+	Address    string            `json:"address"`
+	CreatedAt  time.Time         `json:"created_at"`
+	Current    bool              `json:"current"`
+	Id         string            `json:"id"`
+	LastUsedAt time.Time         `json:"last_used_at"`
+	Method     SessionItemMethod `json:"method"`
+	UserAgent  string            `json:"user_agent"`
+}
+
+// SessionItemMethod defines model for SessionItem.Method.
+type SessionItemMethod string
+
+// SessionList defines model for SessionList.
+type SessionList struct {
+	Items []SessionItem `json:"items"`
 }
 
 // SetReleaseState defines model for SetReleaseState.
 type SetReleaseState struct {
 	State ReleaseState `json:"state"`
+}
+
+// SetRole defines model for SetRole.
+type SetRole struct {
+	Role Role `json:"role"`
 }
 
 // SignIn defines model for SignIn.
@@ -795,6 +1276,32 @@ type SignIn struct {
 
 // Step defines model for Step.
 type Step string
+
+// StepUp defines model for StepUp.
+type StepUp struct {
+	Password string `json:"password"`
+}
+
+// Token defines model for Token.
+type Token struct {
+	CreatedAt  time.Time  `json:"created_at"`
+	ExpiresAt  time.Time  `json:"expires_at"`
+	Id         string     `json:"id"`
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+	Name       string     `json:"name"`
+
+	// Prefix The beginning of the secret, to recognise it by.
+	Prefix string       `json:"prefix"`
+	Scopes []TokenScope `json:"scopes"`
+}
+
+// TokenList defines model for TokenList.
+type TokenList struct {
+	Items []Token `json:"items"`
+}
+
+// TokenScope defines model for TokenScope.
+type TokenScope string
 
 // TypedName defines model for TypedName.
 type TypedName struct {
@@ -807,6 +1314,11 @@ type User struct {
 	Id    string `json:"id"`
 	Name  string `json:"name"`
 	Role  Role   `json:"role"`
+}
+
+// UserList defines model for UserList.
+type UserList struct {
+	Items []Person `json:"items"`
 }
 
 // Window defines model for Window.
@@ -823,8 +1335,14 @@ type ZoneList struct {
 // ClusterId defines model for clusterId.
 type ClusterId = string
 
+// InvitationId defines model for invitationId.
+type InvitationId = string
+
 // NodeId defines model for nodeId.
 type NodeId = string
+
+// PasskeyId defines model for passkeyId.
+type PasskeyId = string
 
 // PermitId defines model for permitId.
 type PermitId = string
@@ -835,11 +1353,79 @@ type RegistrationId = string
 // ReleaseId defines model for releaseId.
 type ReleaseId = string
 
+// SessionId defines model for sessionId.
+type SessionId = string
+
+// TokenId defines model for tokenId.
+type TokenId = string
+
+// UserId defines model for userId.
+type UserId = string
+
+// ListAuditParams defines parameters for ListAudit.
+type ListAuditParams struct {
+	From time.Time `form:"from" json:"from"`
+
+	// To At most one year after `from`.
+	To time.Time `form:"to" json:"to"`
+
+	// Actor Part of the e-mail address or name of the actor.
+	Actor *string `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// Categories Comma list of categories.
+	Categories *string `form:"categories,omitempty" json:"categories,omitempty"`
+
+	// Target Part of the name of the target.
+	Target    *string `form:"target,omitempty" json:"target,omitempty"`
+	ClusterId *string `form:"cluster_id,omitempty" json:"cluster_id,omitempty"`
+
+	// Max Default 100.
+	Max *int `form:"max,omitempty" json:"max,omitempty"`
+
+	// Cursor `next` of the page before.
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ExportAuditParams defines parameters for ExportAudit.
+type ExportAuditParams struct {
+	From time.Time `form:"from" json:"from"`
+
+	// To At most one year after `from`.
+	To time.Time `form:"to" json:"to"`
+
+	// Actor Part of the e-mail address or name of the actor.
+	Actor *string `form:"actor,omitempty" json:"actor,omitempty"`
+
+	// Categories Comma list of categories.
+	Categories *string `form:"categories,omitempty" json:"categories,omitempty"`
+
+	// Target Part of the name of the target.
+	Target    *string `form:"target,omitempty" json:"target,omitempty"`
+	ClusterId *string `form:"cluster_id,omitempty" json:"cluster_id,omitempty"`
+}
+
 // ListClustersParams defines parameters for ListClusters.
 type ListClustersParams struct {
 	// Search Part of the display name, case-insensitive. A FQDN finds nothing (R7).
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 }
+
+// FinishOidcParams defines parameters for FinishOidc.
+type FinishOidcParams struct {
+	Code  *string `form:"code,omitempty" json:"code,omitempty"`
+	State *string `form:"state,omitempty" json:"state,omitempty"`
+	Error *string `form:"error,omitempty" json:"error,omitempty"`
+	Iss   *string `form:"iss,omitempty" json:"iss,omitempty"`
+}
+
+// FinishPasskeyJSONRequestBody defines body for FinishPasskey for application/json ContentType.
+type FinishPasskeyJSONRequestBody = NewPasskey
+
+// ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
+type ChangePasswordJSONRequestBody = ChangePassword
+
+// CreateTokenJSONRequestBody defines body for CreateToken for application/json ContentType.
+type CreateTokenJSONRequestBody = NewToken
 
 // DeregisterJSONRequestBody defines body for Deregister for application/json ContentType.
 type DeregisterJSONRequestBody = TypedName
@@ -865,11 +1451,32 @@ type PreviewSchedulesJSONRequestBody = Schedules
 // UpgradeNowJSONRequestBody defines body for UpgradeNow for application/json ContentType.
 type UpgradeNowJSONRequestBody = TypedName
 
+// InviteJSONRequestBody defines body for Invite for application/json ContentType.
+type InviteJSONRequestBody = NewInvitation
+
+// AcceptInvitationJSONRequestBody defines body for AcceptInvitation for application/json ContentType.
+type AcceptInvitationJSONRequestBody = AcceptInvitation
+
+// InspectInvitationJSONRequestBody defines body for InspectInvitation for application/json ContentType.
+type InspectInvitationJSONRequestBody = InvitationToken
+
+// SaveOrganizationJSONRequestBody defines body for SaveOrganization for application/json ContentType.
+type SaveOrganizationJSONRequestBody = SaveOrganization
+
 // CreateRegistrationJSONRequestBody defines body for CreateRegistration for application/json ContentType.
 type CreateRegistrationJSONRequestBody = NewRegistration
 
 // CompleteRegistrationJSONRequestBody defines body for CompleteRegistration for application/json ContentType.
 type CompleteRegistrationJSONRequestBody = ReturnCode
+
+// ApproveHeadlessJSONRequestBody defines body for ApproveHeadless for application/json ContentType.
+type ApproveHeadlessJSONRequestBody = ApproveHeadless
+
+// DenyHeadlessJSONRequestBody defines body for DenyHeadless for application/json ContentType.
+type DenyHeadlessJSONRequestBody = HeadlessCode
+
+// InspectHeadlessJSONRequestBody defines body for InspectHeadless for application/json ContentType.
+type InspectHeadlessJSONRequestBody = HeadlessCode
 
 // SetReleaseStateJSONRequestBody defines body for SetReleaseState for application/json ContentType.
 type SetReleaseStateJSONRequestBody = SetReleaseState
@@ -877,8 +1484,65 @@ type SetReleaseStateJSONRequestBody = SetReleaseState
 // SignInJSONRequestBody defines body for SignIn for application/json ContentType.
 type SignInJSONRequestBody = SignIn
 
+// BeginOidcJSONRequestBody defines body for BeginOidc for application/json ContentType.
+type BeginOidcJSONRequestBody = BeginOidc
+
+// FinishSignInJSONRequestBody defines body for FinishSignIn for application/json ContentType.
+type FinishSignInJSONRequestBody = SecondFactor
+
+// StepUpJSONRequestBody defines body for StepUp for application/json ContentType.
+type StepUpJSONRequestBody = StepUp
+
+// FinishStepUpJSONRequestBody defines body for FinishStepUp for application/json ContentType.
+type FinishStepUpJSONRequestBody = SecondFactor
+
+// SetRoleJSONRequestBody defines body for SetRole for application/json ContentType.
+type SetRoleJSONRequestBody = SetRole
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// GetAccount The signed-in person: passkeys, recovery codes left, how the password is used.
+	// (GET /account)
+	GetAccount(ctx echo.Context) error
+	// BeginPasskey Begin to add a passkey.
+	// (POST /account/passkeys)
+	BeginPasskey(ctx echo.Context) error
+	// FinishPasskey Add the passkey that the browser made. With the first one come the recovery codes, shown this once.
+	// (PUT /account/passkeys)
+	FinishPasskey(ctx echo.Context) error
+	// RemovePasskey Remove a passkey; refused for the last one where the organization demands a second factor.
+	// (DELETE /account/passkeys/{passkeyId})
+	RemovePasskey(ctx echo.Context, passkeyId PasskeyId) error
+	// ChangePassword Change the own password; every other session of the person ends.
+	// (PUT /account/password)
+	ChangePassword(ctx echo.Context) error
+	// RenewRecoveryCodes Make new recovery codes; the old ones are worthless from then on.
+	// (POST /account/recovery-codes)
+	RenewRecoveryCodes(ctx echo.Context) error
+	// ListSessions Where this person is signed in.
+	// (GET /account/sessions)
+	ListSessions(ctx echo.Context) error
+	// EndSession End one of the own sessions.
+	// (DELETE /account/sessions/{sessionId})
+	EndSession(ctx echo.Context, sessionId SessionId) error
+	// ListTokens The own personal API tokens, without their secrets.
+	// (GET /account/tokens)
+	ListTokens(ctx echo.Context) error
+	// CreateToken Make a personal API token. Its secret is in this answer only.
+	// (POST /account/tokens)
+	CreateToken(ctx echo.Context) error
+	// RevokeToken Revoke one of the own API tokens.
+	// (DELETE /account/tokens/{tokenId})
+	RevokeToken(ctx echo.Context, tokenId TokenId) error
+	// ListAudit The audit records of the organization, newest first.
+	// (GET /audit)
+	ListAudit(ctx echo.Context, params ListAuditParams) error
+	// ListAuditCategories The categories of audit records.
+	// (GET /audit/categories)
+	ListAuditCategories(ctx echo.Context) error
+	// ExportAudit The same as CSV, at most 20,000 records.
+	// (GET /audit/export)
+	ExportAudit(ctx echo.Context, params ExportAuditParams) error
 	// ListClusters The clusters of the organization, by display name.
 	// (GET /clusters)
 	ListClusters(ctx echo.Context, params ListClustersParams) error
@@ -936,6 +1600,27 @@ type ServerInterface interface {
 	// StreamEvents Server-sent events: one `changed` event whenever something of this organization changed.
 	// (GET /events)
 	StreamEvents(ctx echo.Context) error
+	// ListInvitations Invitations that wait.
+	// (GET /invitations)
+	ListInvitations(ctx echo.Context) error
+	// Invite Invite a person. The link is in this answer only; it works once, for 7 days.
+	// (POST /invitations)
+	Invite(ctx echo.Context) error
+	// AcceptInvitation Accept an invitation: name and password, or through the provider of the organization later. Signs in.
+	// (POST /invitations/accept)
+	AcceptInvitation(ctx echo.Context) error
+	// InspectInvitation What an invitation is to, for the page that accepts it.
+	// (POST /invitations/inspect)
+	InspectInvitation(ctx echo.Context) error
+	// WithdrawInvitation Withdraw an invitation.
+	// (DELETE /invitations/{invitationId})
+	WithdrawInvitation(ctx echo.Context, invitationId InvitationId) error
+	// GetOrganization The organization and its settings.
+	// (GET /organization)
+	GetOrganization(ctx echo.Context) error
+	// SaveOrganization Change the settings of the organization.
+	// (PUT /organization)
+	SaveOrganization(ctx echo.Context) error
 	// ListRegistrations Registrations that are pending, or ended in the last 24 hours without a cluster and not dismissed.
 	// (GET /registrations)
 	ListRegistrations(ctx echo.Context) error
@@ -945,6 +1630,15 @@ type ServerInterface interface {
 	// CompleteRegistration The return leg, with the code that the publisher's page brought back; only in the session that began the registration, within 2 minutes of the claim.
 	// (POST /registrations/complete)
 	CompleteRegistration(ctx echo.Context) error
+	// ApproveHeadless Approve the node; it completes when its administrator accepts the organization at the shell.
+	// (POST /registrations/headless/approve)
+	ApproveHeadless(ctx echo.Context) error
+	// DenyHeadless Deny the node.
+	// (POST /registrations/headless/deny)
+	DenyHeadless(ctx echo.Context) error
+	// InspectHeadless What stands behind the code that `nodeclient register` has printed.
+	// (POST /registrations/headless/inspect)
+	InspectHeadless(ctx echo.Context) error
 	// DismissRegistration Cancel a pending registration or take an ended one off the page.
 	// (DELETE /registrations/{registrationId})
 	DismissRegistration(ctx echo.Context, registrationId RegistrationId) error
@@ -966,6 +1660,39 @@ type ServerInterface interface {
 	// SignIn Sign in with e-mail address and password.
 	// (POST /session)
 	SignIn(ctx echo.Context) error
+	// BeginOidc Sign in through the OpenID Connect provider of the e-mail address’s domain.
+	// (POST /session/oidc)
+	BeginOidc(ctx echo.Context) error
+	// FinishOidc Where the provider sends the browser back to; the answer is a redirect to the console.
+	// (GET /session/oidc/callback)
+	FinishOidc(ctx echo.Context, params FinishOidcParams) error
+	// FinishSignIn The second step of signing in: a passkey or a one-time recovery code.
+	// (POST /session/second-factor)
+	FinishSignIn(ctx echo.Context) error
+	// StepUp Sign in again within a session, as some operations demand (`step_up_required`).
+	// (POST /session/step-up)
+	StepUp(ctx echo.Context) error
+	// StepUpOidc Sign in again through the provider of the organization.
+	// (POST /session/step-up/oidc)
+	StepUpOidc(ctx echo.Context) error
+	// FinishStepUp The second step of signing in again.
+	// (POST /session/step-up/second-factor)
+	FinishStepUp(ctx echo.Context) error
+	// ListUsers The people of the organization, by e-mail address.
+	// (GET /users)
+	ListUsers(ctx echo.Context) error
+	// DisableUser Lock a person out: sessions and API tokens end. At least one full admin always stays.
+	// (POST /users/{userId}/disable)
+	DisableUser(ctx echo.Context, userId UserId) error
+	// EnableUser Let a disabled person in again.
+	// (POST /users/{userId}/enable)
+	EnableUser(ctx echo.Context, userId UserId) error
+	// ResetSecondFactor Remove the passkeys and recovery codes of somebody who has lost them, and end the sessions.
+	// (POST /users/{userId}/reset-second-factor)
+	ResetSecondFactor(ctx echo.Context, userId UserId) error
+	// SetRole Give a person another role. At least one full admin always stays.
+	// (PUT /users/{userId}/role)
+	SetRole(ctx echo.Context, userId UserId) error
 	// ListZones The time zones that a schedule may name, from the zone data of the hub itself.
 	// (GET /zones)
 	ListZones(ctx echo.Context) error
@@ -974,6 +1701,255 @@ type ServerInterface interface {
 // ServerInterfaceWrapper converts echo contexts to parameters.
 type ServerInterfaceWrapper struct {
 	Handler ServerInterface
+}
+
+// GetAccount converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAccount(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAccount(ctx)
+	return err
+}
+
+// BeginPasskey converts echo context to params.
+func (w *ServerInterfaceWrapper) BeginPasskey(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.BeginPasskey(ctx)
+	return err
+}
+
+// FinishPasskey converts echo context to params.
+func (w *ServerInterfaceWrapper) FinishPasskey(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FinishPasskey(ctx)
+	return err
+}
+
+// RemovePasskey converts echo context to params.
+func (w *ServerInterfaceWrapper) RemovePasskey(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "passkeyId" -------------
+	var passkeyId PasskeyId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "passkeyId", ctx.Param("passkeyId"), &passkeyId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter passkeyId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RemovePasskey(ctx, passkeyId)
+	return err
+}
+
+// ChangePassword converts echo context to params.
+func (w *ServerInterfaceWrapper) ChangePassword(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ChangePassword(ctx)
+	return err
+}
+
+// RenewRecoveryCodes converts echo context to params.
+func (w *ServerInterfaceWrapper) RenewRecoveryCodes(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RenewRecoveryCodes(ctx)
+	return err
+}
+
+// ListSessions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListSessions(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListSessions(ctx)
+	return err
+}
+
+// EndSession converts echo context to params.
+func (w *ServerInterfaceWrapper) EndSession(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "sessionId" -------------
+	var sessionId SessionId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "sessionId", ctx.Param("sessionId"), &sessionId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sessionId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndSession(ctx, sessionId)
+	return err
+}
+
+// ListTokens converts echo context to params.
+func (w *ServerInterfaceWrapper) ListTokens(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListTokens(ctx)
+	return err
+}
+
+// CreateToken converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateToken(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateToken(ctx)
+	return err
+}
+
+// RevokeToken converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeToken(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "tokenId" -------------
+	var tokenId TokenId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tokenId", ctx.Param("tokenId"), &tokenId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tokenId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeToken(ctx, tokenId)
+	return err
+}
+
+// ListAudit converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAudit(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAuditParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "actor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", ctx.QueryParams(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor: %s", err))
+	}
+
+	// ------------- Optional query parameter "categories" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "categories", ctx.QueryParams(), &params.Categories, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter categories: %s", err))
+	}
+
+	// ------------- Optional query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "target", ctx.QueryParams(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter target: %s", err))
+	}
+
+	// ------------- Optional query parameter "cluster_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cluster_id", ctx.QueryParams(), &params.ClusterId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cluster_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "max" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max", ctx.QueryParams(), &params.Max, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter max: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAudit(ctx, params)
+	return err
+}
+
+// ListAuditCategories converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAuditCategories(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAuditCategories(ctx)
+	return err
+}
+
+// ExportAudit converts echo context to params.
+func (w *ServerInterfaceWrapper) ExportAudit(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExportAuditParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "actor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor", ctx.QueryParams(), &params.Actor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor: %s", err))
+	}
+
+	// ------------- Optional query parameter "categories" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "categories", ctx.QueryParams(), &params.Categories, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter categories: %s", err))
+	}
+
+	// ------------- Optional query parameter "target" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "target", ctx.QueryParams(), &params.Target, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter target: %s", err))
+	}
+
+	// ------------- Optional query parameter "cluster_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cluster_id", ctx.QueryParams(), &params.ClusterId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cluster_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ExportAudit(ctx, params)
+	return err
 }
 
 // ListClusters converts echo context to params.
@@ -1339,6 +2315,76 @@ func (w *ServerInterfaceWrapper) StreamEvents(ctx echo.Context) error {
 	return err
 }
 
+// ListInvitations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListInvitations(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListInvitations(ctx)
+	return err
+}
+
+// Invite converts echo context to params.
+func (w *ServerInterfaceWrapper) Invite(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.Invite(ctx)
+	return err
+}
+
+// AcceptInvitation converts echo context to params.
+func (w *ServerInterfaceWrapper) AcceptInvitation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AcceptInvitation(ctx)
+	return err
+}
+
+// InspectInvitation converts echo context to params.
+func (w *ServerInterfaceWrapper) InspectInvitation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InspectInvitation(ctx)
+	return err
+}
+
+// WithdrawInvitation converts echo context to params.
+func (w *ServerInterfaceWrapper) WithdrawInvitation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "invitationId" -------------
+	var invitationId InvitationId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "invitationId", ctx.Param("invitationId"), &invitationId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter invitationId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.WithdrawInvitation(ctx, invitationId)
+	return err
+}
+
+// GetOrganization converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOrganization(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOrganization(ctx)
+	return err
+}
+
+// SaveOrganization converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveOrganization(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveOrganization(ctx)
+	return err
+}
+
 // ListRegistrations converts echo context to params.
 func (w *ServerInterfaceWrapper) ListRegistrations(ctx echo.Context) error {
 	var err error
@@ -1363,6 +2409,33 @@ func (w *ServerInterfaceWrapper) CompleteRegistration(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CompleteRegistration(ctx)
+	return err
+}
+
+// ApproveHeadless converts echo context to params.
+func (w *ServerInterfaceWrapper) ApproveHeadless(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApproveHeadless(ctx)
+	return err
+}
+
+// DenyHeadless converts echo context to params.
+func (w *ServerInterfaceWrapper) DenyHeadless(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DenyHeadless(ctx)
+	return err
+}
+
+// InspectHeadless converts echo context to params.
+func (w *ServerInterfaceWrapper) InspectHeadless(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InspectHeadless(ctx)
 	return err
 }
 
@@ -1447,6 +2520,163 @@ func (w *ServerInterfaceWrapper) SignIn(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SignIn(ctx)
+	return err
+}
+
+// BeginOidc converts echo context to params.
+func (w *ServerInterfaceWrapper) BeginOidc(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.BeginOidc(ctx)
+	return err
+}
+
+// FinishOidc converts echo context to params.
+func (w *ServerInterfaceWrapper) FinishOidc(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FinishOidcParams
+	// ------------- Optional query parameter "code" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "code", ctx.QueryParams(), &params.Code, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter code: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "error" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "error", ctx.QueryParams(), &params.Error, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter error: %s", err))
+	}
+
+	// ------------- Optional query parameter "iss" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "iss", ctx.QueryParams(), &params.Iss, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter iss: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FinishOidc(ctx, params)
+	return err
+}
+
+// FinishSignIn converts echo context to params.
+func (w *ServerInterfaceWrapper) FinishSignIn(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FinishSignIn(ctx)
+	return err
+}
+
+// StepUp converts echo context to params.
+func (w *ServerInterfaceWrapper) StepUp(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StepUp(ctx)
+	return err
+}
+
+// StepUpOidc converts echo context to params.
+func (w *ServerInterfaceWrapper) StepUpOidc(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StepUpOidc(ctx)
+	return err
+}
+
+// FinishStepUp converts echo context to params.
+func (w *ServerInterfaceWrapper) FinishStepUp(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.FinishStepUp(ctx)
+	return err
+}
+
+// ListUsers converts echo context to params.
+func (w *ServerInterfaceWrapper) ListUsers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListUsers(ctx)
+	return err
+}
+
+// DisableUser converts echo context to params.
+func (w *ServerInterfaceWrapper) DisableUser(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "userId" -------------
+	var userId UserId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "userId", ctx.Param("userId"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter userId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DisableUser(ctx, userId)
+	return err
+}
+
+// EnableUser converts echo context to params.
+func (w *ServerInterfaceWrapper) EnableUser(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "userId" -------------
+	var userId UserId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "userId", ctx.Param("userId"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter userId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EnableUser(ctx, userId)
+	return err
+}
+
+// ResetSecondFactor converts echo context to params.
+func (w *ServerInterfaceWrapper) ResetSecondFactor(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "userId" -------------
+	var userId UserId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "userId", ctx.Param("userId"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter userId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResetSecondFactor(ctx, userId)
+	return err
+}
+
+// SetRole converts echo context to params.
+func (w *ServerInterfaceWrapper) SetRole(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "userId" -------------
+	var userId UserId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "userId", ctx.Param("userId"), &userId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter userId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetRole(ctx, userId)
 	return err
 }
 
@@ -1536,5 +2766,40 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/clusters/:clusterId/nodes/:nodeId/upgrade-despite", wrapper.UpgradeDespite, options.OperationMiddlewares["upgradeDespite"]...)
 	router.GET(options.BaseURL+"/releases", wrapper.ListReleases, options.OperationMiddlewares["listReleases"]...)
 	router.PUT(options.BaseURL+"/releases/:releaseId/state", wrapper.SetReleaseState, options.OperationMiddlewares["setReleaseState"]...)
+	router.POST(options.BaseURL+"/session/second-factor", wrapper.FinishSignIn, options.OperationMiddlewares["finishSignIn"]...)
+	router.POST(options.BaseURL+"/session/step-up", wrapper.StepUp, options.OperationMiddlewares["stepUp"]...)
+	router.POST(options.BaseURL+"/session/step-up/second-factor", wrapper.FinishStepUp, options.OperationMiddlewares["finishStepUp"]...)
+	router.POST(options.BaseURL+"/session/step-up/oidc", wrapper.StepUpOidc, options.OperationMiddlewares["stepUpOidc"]...)
+	router.POST(options.BaseURL+"/session/oidc", wrapper.BeginOidc, options.OperationMiddlewares["beginOidc"]...)
+	router.GET(options.BaseURL+"/session/oidc/callback", wrapper.FinishOidc, options.OperationMiddlewares["finishOidc"]...)
+	router.GET(options.BaseURL+"/account", wrapper.GetAccount, options.OperationMiddlewares["getAccount"]...)
+	router.PUT(options.BaseURL+"/account/password", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
+	router.POST(options.BaseURL+"/account/passkeys", wrapper.BeginPasskey, options.OperationMiddlewares["beginPasskey"]...)
+	router.PUT(options.BaseURL+"/account/passkeys", wrapper.FinishPasskey, options.OperationMiddlewares["finishPasskey"]...)
+	router.DELETE(options.BaseURL+"/account/passkeys/:passkeyId", wrapper.RemovePasskey, options.OperationMiddlewares["removePasskey"]...)
+	router.POST(options.BaseURL+"/account/recovery-codes", wrapper.RenewRecoveryCodes, options.OperationMiddlewares["renewRecoveryCodes"]...)
+	router.GET(options.BaseURL+"/account/sessions", wrapper.ListSessions, options.OperationMiddlewares["listSessions"]...)
+	router.DELETE(options.BaseURL+"/account/sessions/:sessionId", wrapper.EndSession, options.OperationMiddlewares["endSession"]...)
+	router.GET(options.BaseURL+"/account/tokens", wrapper.ListTokens, options.OperationMiddlewares["listTokens"]...)
+	router.POST(options.BaseURL+"/account/tokens", wrapper.CreateToken, options.OperationMiddlewares["createToken"]...)
+	router.DELETE(options.BaseURL+"/account/tokens/:tokenId", wrapper.RevokeToken, options.OperationMiddlewares["revokeToken"]...)
+	router.GET(options.BaseURL+"/organization", wrapper.GetOrganization, options.OperationMiddlewares["getOrganization"]...)
+	router.PUT(options.BaseURL+"/organization", wrapper.SaveOrganization, options.OperationMiddlewares["saveOrganization"]...)
+	router.GET(options.BaseURL+"/users", wrapper.ListUsers, options.OperationMiddlewares["listUsers"]...)
+	router.PUT(options.BaseURL+"/users/:userId/role", wrapper.SetRole, options.OperationMiddlewares["setRole"]...)
+	router.POST(options.BaseURL+"/users/:userId/disable", wrapper.DisableUser, options.OperationMiddlewares["disableUser"]...)
+	router.POST(options.BaseURL+"/users/:userId/enable", wrapper.EnableUser, options.OperationMiddlewares["enableUser"]...)
+	router.POST(options.BaseURL+"/users/:userId/reset-second-factor", wrapper.ResetSecondFactor, options.OperationMiddlewares["resetSecondFactor"]...)
+	router.GET(options.BaseURL+"/invitations", wrapper.ListInvitations, options.OperationMiddlewares["listInvitations"]...)
+	router.POST(options.BaseURL+"/invitations", wrapper.Invite, options.OperationMiddlewares["invite"]...)
+	router.DELETE(options.BaseURL+"/invitations/:invitationId", wrapper.WithdrawInvitation, options.OperationMiddlewares["withdrawInvitation"]...)
+	router.POST(options.BaseURL+"/invitations/inspect", wrapper.InspectInvitation, options.OperationMiddlewares["inspectInvitation"]...)
+	router.POST(options.BaseURL+"/invitations/accept", wrapper.AcceptInvitation, options.OperationMiddlewares["acceptInvitation"]...)
+	router.POST(options.BaseURL+"/registrations/headless/inspect", wrapper.InspectHeadless, options.OperationMiddlewares["inspectHeadless"]...)
+	router.POST(options.BaseURL+"/registrations/headless/approve", wrapper.ApproveHeadless, options.OperationMiddlewares["approveHeadless"]...)
+	router.POST(options.BaseURL+"/registrations/headless/deny", wrapper.DenyHeadless, options.OperationMiddlewares["denyHeadless"]...)
+	router.GET(options.BaseURL+"/audit", wrapper.ListAudit, options.OperationMiddlewares["listAudit"]...)
+	router.GET(options.BaseURL+"/audit/export", wrapper.ExportAudit, options.OperationMiddlewares["exportAudit"]...)
+	router.GET(options.BaseURL+"/audit/categories", wrapper.ListAuditCategories, options.OperationMiddlewares["listAuditCategories"]...)
 
 }
