@@ -34,7 +34,8 @@ var packageMap = map[string]string{
 	"scheduler/rollout": "models scheduler/window",
 
 	"hub/audit":    "models models/store",
-	"hub/keys":     "models models/wire github.com/golang-jwt/jwt/v5",
+	"hub/seal":     "models",
+	"hub/keys":     "models models/wire hub/seal github.com/golang-jwt/jwt/v5",
 	"hub/fleet":    "models models/manifest models/store models/wire scheduler/window scheduler/rollout hub/audit hub/depot hub/keys github.com/golang-jwt/jwt/v5 github.com/google/uuid",
 	"hub/identity": "models models/store scheduler/window golang.org/x/crypto/argon2",
 	"hub/depot":    "models models/manifest models/store hub/audit github.com/klauspost/compress/…",
