@@ -17,6 +17,7 @@ import (
 
 	"connecthub/handlers"
 	"connecthub/models"
+	"connecthub/models/wire"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,7 +40,7 @@ type reply struct {
 	status  int
 	header  http.Header
 	body    string
-	problem handlers.Problem
+	problem wire.Problem
 }
 
 func ask(t *testing.T, method, url, body string, header ...string) reply {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"connecthub/models"
+	"connecthub/models/wire"
 
 	"github.com/labstack/echo/v4"
 )
@@ -19,19 +20,6 @@ const HeaderTrackingID = "Tracking-Id"
 
 // problemPage describes every code; the code is the fragment.
 const problemPage = "/api/docs#error-"
-
-// Problem is an RFC 9457 problem document.
-type Problem struct {
-	Type       string `json:"type"`
-	Title      string `json:"title"`
-	Status     int    `json:"status"`
-	Code       string `json:"code"`
-	Detail     string `json:"detail"`
-	Field      string `json:"field,omitempty"`
-	RetryAfter int    `json:"retry_after,omitempty"`
-	TrackingID string `json:"tracking_id"`
-	Statement  string `json:"statement,omitempty"`
-}
 
 // answerProblem turns any error into its problem document. What is no refusal is answered as
 // "internal" and says nothing of itself.
@@ -54,7 +42,7 @@ func answerProblem(err error, c echo.Context) {
 		c.Response().WriteHeader(status)
 		return
 	}
-	body, err := json.Marshal(Problem{
+	body, err := json.Marshal(wire.Problem{
 		Type: problemPage + string(r.Code), Title: title(r.Kind, language), Status: status,
 		Code: string(r.Code), Detail: r.Sentence(language), Field: r.Field,
 		RetryAfter: seconds, TrackingID: TrackingID(c), Statement: r.Statement,

@@ -22,6 +22,7 @@ import (
 	"connecthub/hub/fleet"
 	"connecthub/hub/keys"
 	"connecthub/models"
+	"connecthub/models/wire"
 	"connecthub/models/manifest"
 	"connecthub/models/store"
 	"connecthub/models/store/storetest"
@@ -186,7 +187,7 @@ func (w *world) post(path, token string, body, into any) (code models.Code, stat
 		}
 		return "", ""
 	}
-	var problem handlers.Problem
+	var problem wire.Problem
 	must(w.t, json.Unmarshal(answer.Body.Bytes(), &problem))
 	return models.Code(problem.Code), problem.Statement
 }
