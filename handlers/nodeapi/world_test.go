@@ -22,10 +22,10 @@ import (
 	"connecthub/hub/fleet"
 	"connecthub/hub/keys"
 	"connecthub/models"
-	"connecthub/models/wire"
 	"connecthub/models/manifest"
 	"connecthub/models/store"
 	"connecthub/models/store/storetest"
+	"connecthub/models/wire"
 )
 
 // world is a hub with its real handlers on a real database, under a clock that its test moves.
