@@ -37,3 +37,12 @@ func Pragmas(ctx context.Context, conn *sql.Conn) error {
 		return checkPragmas(ctx, c.(*sqliteConn).SQLiteConn)
 	})
 }
+
+// SealedColumns names each column of sealed texts as table.column.
+func SealedColumns() []string {
+	var all []string
+	for _, c := range sealedColumns() {
+		all = append(all, c.table+"."+c.column)
+	}
+	return all
+}

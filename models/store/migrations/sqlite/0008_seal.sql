@@ -1,0 +1,6 @@
+-- +goose Up
+-- A known text under the seal key: a hub that has another key, or none, finds out at its start.
+CREATE TABLE seal_marks (
+    id     text NOT NULL PRIMARY KEY CHECK (id = 'hub'),
+    sealed text NOT NULL CHECK (sealed <> '')
+);
