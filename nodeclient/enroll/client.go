@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,11 +20,12 @@ import (
 	"time"
 
 	"connecthub/models/wire"
+	"connecthub/nodeclient/proxy"
 )
 
 const (
 	callDeadline    = 20 * time.Second
-	connectDeadline = 10 * time.Second
+	connectDeadline = 10 * time.Second // between the nodes of a cluster
 )
 
 // Refusal is a problem document of the hub.
@@ -50,49 +50,45 @@ type client struct {
 }
 
 func newClient(dir string, c Config) (*client, error) {
-	config, err := trust(dir, c)
-	if err != nil {
+	trusting := func(inspecting []*x509.Certificate) (*tls.Config, error) {
+		return trust(dir, c, inspecting)
+	}
+	if _, err := trusting(nil); err != nil {
 		return nil, err
 	}
-	dialer := &net.Dialer{Timeout: connectDeadline, KeepAlive: 30 * time.Second}
-	transport := &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true,
-		TLSHandshakeTimeout: connectDeadline, IdleConnTimeout: 90 * time.Second,
-		ResponseHeaderTimeout: callDeadline, MaxIdleConnsPerHost: 2, MaxResponseHeaderBytes: 64 << 10,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if to, ok := c.Dial[hostOf(address)]; ok {
-				address = to
-			}
-			return dialer.DialContext(ctx, network, address)
-		}}
-	if c.Proxy != "" {
-		proxy, err := url.Parse(c.Proxy)
-		if err != nil {
-			return nil, fmt.Errorf("cannot use the proxy: %w", err)
-		}
-		transport.Proxy = http.ProxyURL(proxy)
-	}
+	transport := proxy.NewTransport(proxy.Options{Dir: dir, TLS: trusting, Dial: c.Dial})
 	return &client{base: strings.TrimSuffix(c.Hub, "/"), http: &http.Client{Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return errors.New("the hub never redirects")
 		}}}, nil
 }
 
-func hostOf(address string) string {
-	host, _, err := net.SplitHostPort(address)
+// ProbeTarget is the hub of a node's folder as proxy.Probe reaches it, whether or not an agent runs
+// and the node is registered.
+func ProbeTarget(dir string, now func() time.Time) (proxy.Target, error) {
+	c, err := LoadConfig(dir)
 	if err != nil {
-		return address
+		return proxy.Target{}, err
 	}
-	return host
+	return proxy.Target{Hub: c.Hub, Dial: c.Dial, Now: now,
+		TLS: func(inspecting []*x509.Certificate) (*tls.Config, error) {
+			return trust(dir, c, inspecting)
+		}}, nil
 }
 
 // trust is the hub's CA from setup, or a pinned key in its chain; never the first one that comes.
-func trust(dir string, c Config) (*tls.Config, error) {
+// Beside them a CA counts whose proxy this node was told to trust: it can read what passes, and
+// still sign neither a permit nor a statement.
+func trust(dir string, c Config, inspecting []*x509.Certificate) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	pem, err := os.ReadFile(filepath.Join(dir, hubCAFile))
 	if err == nil {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
 			return nil, errors.New("cannot trust the hub: its CA file holds no certificate")
+		}
+		for _, ca := range inspecting {
+			config.RootCAs.AddCert(ca)
 		}
 	}
 	switch {
@@ -111,6 +107,9 @@ func trust(dir string, c Config) (*tls.Config, error) {
 			return nil, fmt.Errorf("cannot use the hub's address: %w", err)
 		}
 		config.VerifyConnection = func(s tls.ConnectionState) error {
+			if proxy.VerifyUnder(inspecting, s.PeerCertificates, u.Hostname()) == nil {
+				return nil
+			}
 			return checkPin(s, c.HubPin, u.Hostname())
 		}
 	}
