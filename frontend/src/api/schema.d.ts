@@ -1374,6 +1374,10 @@ export interface components {
         StepUp: {
             password: string;
         };
+        StepUpOidc: {
+            /** @description A path of the console. */
+            return_to?: string;
+        };
         Location: {
             location: string;
         };
@@ -1479,6 +1483,8 @@ export interface components {
             domain?: string;
             require_comparison_code: boolean;
             require_second_factor: boolean;
+            /** @description The organization of the vendor, whose release engineers publish (R29). */
+            vendor?: boolean;
             oidc?: components["schemas"]["OidcProvider"];
         };
         OidcProvider: {
@@ -2464,7 +2470,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["StepUpOidc"];
+            };
+        };
         responses: {
             /** @description Where to send the browser. */
             200: {

@@ -956,7 +956,10 @@ type OrganizationDetails struct {
 	Oidc                  *OidcProvider               `json:"oidc,omitempty"`
 	RequireComparisonCode bool                        `json:"require_comparison_code"`
 	RequireSecondFactor   bool                        `json:"require_second_factor"`
-	Zone                  string                      `json:"zone"`
+
+	// Vendor The organization of the vendor, whose release engineers publish (R29).
+	Vendor *bool  `json:"vendor,omitempty"`
+	Zone   string `json:"zone"`
 }
 
 // OrganizationDetailsLanguage defines model for OrganizationDetails.Language.
@@ -1287,6 +1290,12 @@ type StepUp struct {
 	Password string `json:"password"`
 }
 
+// StepUpOidc defines model for StepUpOidc.
+type StepUpOidc struct {
+	// ReturnTo A path of the console.
+	ReturnTo *string `json:"return_to,omitempty"`
+}
+
 // Token defines model for Token.
 type Token struct {
 	CreatedAt  time.Time  `json:"created_at"`
@@ -1497,6 +1506,9 @@ type FinishSignInJSONRequestBody = SecondFactor
 
 // StepUpJSONRequestBody defines body for StepUp for application/json ContentType.
 type StepUpJSONRequestBody = StepUp
+
+// StepUpOidcJSONRequestBody defines body for StepUpOidc for application/json ContentType.
+type StepUpOidcJSONRequestBody = StepUpOidc
 
 // FinishStepUpJSONRequestBody defines body for FinishStepUp for application/json ContentType.
 type FinishStepUpJSONRequestBody = SecondFactor
@@ -2090,10 +2102,19 @@ type ClientInterface interface {
 	// Corresponds with POST /session/step-up (the `StepUp` operationId).
 	StepUp(ctx context.Context, body StepUpJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// StepUpOidc Sign in again through the provider of the organization.
+	// StepUpOidcWithBody Sign in again through the provider of the organization.
+	//
+	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /session/step-up/oidc (the `StepUpOidc` operationId).
-	StepUpOidc(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	StepUpOidcWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StepUpOidc Sign in again through the provider of the organization.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /session/step-up/oidc (the `StepUpOidc` operationId).
+	StepUpOidc(ctx context.Context, body StepUpOidcJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// FinishStepUpWithBody The second step of signing in again.
 	//
@@ -3481,11 +3502,30 @@ func (c *Client) StepUp(ctx context.Context, body StepUpJSONRequestBody, reqEdit
 	return c.Client.Do(req)
 }
 
-// StepUpOidc Sign in again through the provider of the organization.
+// StepUpOidcWithBody Sign in again through the provider of the organization.
+//
+// Takes any type of body and a specified content type.
 //
 // Corresponds with POST /session/step-up/oidc (the `StepUpOidc` operationId).
-func (c *Client) StepUpOidc(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewStepUpOidcRequest(c.Server)
+func (c *Client) StepUpOidcWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStepUpOidcRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StepUpOidc Sign in again through the provider of the organization.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /session/step-up/oidc (the `StepUpOidc` operationId).
+func (c *Client) StepUpOidc(ctx context.Context, body StepUpOidcJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStepUpOidcRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5999,8 +6039,19 @@ func NewStepUpRequestWithBody(server string, contentType string, body io.Reader)
 	return req, nil
 }
 
-// NewStepUpOidcRequest constructs an http.Request for the StepUpOidc method
-func NewStepUpOidcRequest(server string) (*http.Request, error) {
+// NewStepUpOidcRequest calls the generic StepUpOidc builder with application/json body
+func NewStepUpOidcRequest(server string, body StepUpOidcJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStepUpOidcRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewStepUpOidcRequestWithBody constructs an http.Request for the StepUpOidc method, with any body, and a specified content type
+func NewStepUpOidcRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -6018,10 +6069,12 @@ func NewStepUpOidcRequest(server string) (*http.Request, error) {
 		return nil, err
 	}
 
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -6889,12 +6942,19 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /session/step-up (the `StepUp` operationId).
 	StepUpWithResponse(ctx context.Context, body StepUpJSONRequestBody, reqEditors ...RequestEditorFn) (*StepUpResponse, error)
 
-	// StepUpOidcWithResponse Sign in again through the provider of the organization.
+	// StepUpOidcWithBodyWithResponse Sign in again through the provider of the organization.
 	//
-	// Returns a wrapper object for the known response body format(s).
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /session/step-up/oidc (the `StepUpOidc` operationId).
-	StepUpOidcWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*StepUpOidcResponse, error)
+	StepUpOidcWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StepUpOidcResponse, error)
+
+	// StepUpOidcWithResponse Sign in again through the provider of the organization.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /session/step-up/oidc (the `StepUpOidc` operationId).
+	StepUpOidcWithResponse(ctx context.Context, body StepUpOidcJSONRequestBody, reqEditors ...RequestEditorFn) (*StepUpOidcResponse, error)
 
 	// FinishStepUpWithBodyWithResponse The second step of signing in again.
 	//
@@ -11078,13 +11138,26 @@ func (c *ClientWithResponses) StepUpWithResponse(ctx context.Context, body StepU
 	return ParseStepUpResponse(rsp)
 }
 
-// StepUpOidcWithResponse Sign in again through the provider of the organization.
+// StepUpOidcWithBodyWithResponse Sign in again through the provider of the organization.
 //
-// Returns a wrapper object for the known response body format(s).
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /session/step-up/oidc (the `StepUpOidc` operationId).
-func (c *ClientWithResponses) StepUpOidcWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*StepUpOidcResponse, error) {
-	rsp, err := c.StepUpOidc(ctx, reqEditors...)
+func (c *ClientWithResponses) StepUpOidcWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StepUpOidcResponse, error) {
+	rsp, err := c.StepUpOidcWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStepUpOidcResponse(rsp)
+}
+
+// StepUpOidcWithResponse Sign in again through the provider of the organization.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /session/step-up/oidc (the `StepUpOidc` operationId).
+func (c *ClientWithResponses) StepUpOidcWithResponse(ctx context.Context, body StepUpOidcJSONRequestBody, reqEditors ...RequestEditorFn) (*StepUpOidcResponse, error) {
+	rsp, err := c.StepUpOidc(ctx, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

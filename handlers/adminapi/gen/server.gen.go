@@ -951,7 +951,10 @@ type OrganizationDetails struct {
 	Oidc                  *OidcProvider               `json:"oidc,omitempty"`
 	RequireComparisonCode bool                        `json:"require_comparison_code"`
 	RequireSecondFactor   bool                        `json:"require_second_factor"`
-	Zone                  string                      `json:"zone"`
+
+	// Vendor The organization of the vendor, whose release engineers publish (R29).
+	Vendor *bool  `json:"vendor,omitempty"`
+	Zone   string `json:"zone"`
 }
 
 // OrganizationDetailsLanguage defines model for OrganizationDetails.Language.
@@ -1282,6 +1285,12 @@ type StepUp struct {
 	Password string `json:"password"`
 }
 
+// StepUpOidc defines model for StepUpOidc.
+type StepUpOidc struct {
+	// ReturnTo A path of the console.
+	ReturnTo *string `json:"return_to,omitempty"`
+}
+
 // Token defines model for Token.
 type Token struct {
 	CreatedAt  time.Time  `json:"created_at"`
@@ -1492,6 +1501,9 @@ type FinishSignInJSONRequestBody = SecondFactor
 
 // StepUpJSONRequestBody defines body for StepUp for application/json ContentType.
 type StepUpJSONRequestBody = StepUp
+
+// StepUpOidcJSONRequestBody defines body for StepUpOidc for application/json ContentType.
+type StepUpOidcJSONRequestBody = StepUpOidc
 
 // FinishStepUpJSONRequestBody defines body for FinishStepUp for application/json ContentType.
 type FinishStepUpJSONRequestBody = SecondFactor
