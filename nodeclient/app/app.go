@@ -32,6 +32,8 @@ type commands struct {
 	StopServices  stopServicesCommand  `cmd:"" help:"Stop the services and their supervisor."`
 	StartServices startServicesCommand `cmd:"" help:"Start the services of the active version."`
 	Status        statusCommand        `cmd:"" help:"Show registration, version and services."`
+	Set           setCommand           `cmd:"" help:"Change a setting of this node: its proxy."`
+	Show          showCommand          `cmd:"" help:"Show a setting of this node: its proxy."`
 	Reset         resetCommand         `cmd:"" help:"Forget the registration on this node alone; the services go on."`
 	Bundle        bundleCommand        `cmd:"" help:"Make and show bundles."`
 	Version       versionCommand       `cmd:"" help:"Show the version of this program."`

@@ -14,6 +14,7 @@ import (
 	"connecthub/nodeclient/host"
 	"connecthub/nodeclient/host/bundle"
 	"connecthub/nodeclient/host/supervise"
+	"connecthub/nodeclient/proxy"
 )
 
 type dirFlag struct {
@@ -32,7 +33,7 @@ type setupCommand struct {
 	Dial            map[string]string `help:"Where a name is reached, if not by DNS: NAME=HOST:PORT." placeholder:"NAME=ADDRESS"`
 	Port            map[string]int    `help:"Port for a name in bundles: NAME=PORT." placeholder:"NAME=PORT"`
 	Config          map[string]string `help:"Value for a name in bundles: NAME=VALUE." placeholder:"NAME=VALUE"`
-	Proxy           string            `help:"HTTP proxy to the hub, http://HOST:PORT."`
+	Proxy           string            `help:"HTTP proxy, http://HOST:PORT; for a user, exceptions or an inspecting one: nodeclient set proxy."`
 }
 
 // Run writes the node's settings whole, or nothing.
@@ -59,8 +60,12 @@ func (s setupCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	way, err := proxy.Settings{Address: s.Proxy}.Checked()
+	if err != nil {
+		return err
+	}
 	c := enroll.Config{Hub: strings.TrimSuffix(s.Hub, "/"), HubPin: s.HubPin, FQDN: fqdn,
-		PageListen: s.Listen, Dial: s.Dial, Proxy: s.Proxy, AppUser: s.AppUser, AppPasswordHash: hash}
+		PageListen: s.Listen, Dial: s.Dial, AppUser: s.AppUser, AppPasswordHash: hash}
 	if err := c.Validate(); err != nil {
 		return err
 	}
@@ -75,13 +80,7 @@ func (s setupCommand) Run(e *env) error {
 	if _, err := enroll.PageCertificate(s.Dir, fqdn, e.now()); err != nil {
 		return err
 	}
-	data := filepath.Join(s.Dir, "data")
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return fmt.Errorf("cannot make the services' folder: %w", err)
-	}
-	err = host.SaveValues(s.Dir, bundle.Values{FQDN: string(fqdn), DataDir: data, Ports: s.Port,
-		Config: s.Config})
-	if err != nil {
+	if err := s.write(fqdn, way); err != nil {
 		return err
 	}
 	if err := c.Save(s.Dir); err != nil {
@@ -89,6 +88,21 @@ func (s setupCommand) Run(e *env) error {
 	}
 	_, err = fmt.Fprintf(e.out, "%s is set up; next: nodeclient cluster init, or cluster join\n", fqdn)
 	return err
+}
+
+// write makes what is beside the settings of the registration.
+func (s setupCommand) write(fqdn models.FQDN, way proxy.Settings) error {
+	if s.Proxy != "" {
+		if err := way.Save(s.Dir); err != nil {
+			return err
+		}
+	}
+	data := filepath.Join(s.Dir, "data")
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return fmt.Errorf("cannot make the services' folder: %w", err)
+	}
+	return host.SaveValues(s.Dir, bundle.Values{FQDN: string(fqdn), DataDir: data, Ports: s.Port,
+		Config: s.Config})
 }
 
 func copyCA(from, to string) error {

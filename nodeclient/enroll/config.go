@@ -35,7 +35,7 @@ type Config struct {
 	Role            models.NodeRole   `json:"role,omitempty"`    // empty until cluster init or join
 	Publisher       models.FQDN       `json:"publisher,omitempty"`
 	Dial            map[string]string `json:"dial,omitempty"`    // name → host:port
-	Proxy           string            `json:"proxy,omitempty"`   // http://host:port
+	Proxy           string            `json:"proxy,omitempty"`   // of an earlier set-up; see proxy.Load
 	AppUser         string            `json:"app_user"`          // of its own page
 	AppPasswordHash string            `json:"app_password_hash"` // argon2id
 }

@@ -117,10 +117,20 @@ func fromSetup(dir string) (Settings, error) {
 	if err := json.NewDecoder(io.LimitReader(f, maxFile)).Decode(&s); err != nil {
 		return Settings{}, fmt.Errorf("cannot read the proxy of set-up: %w", err)
 	}
-	if u, err := url.Parse(s.Proxy); err == nil && u.Host != "" && u.Port() == "" {
-		s.Proxy = "http://" + net.JoinHostPort(u.Hostname(), "80")
+	u, err := url.Parse(s.Proxy)
+	if err != nil {
+		return Settings{}, &Wrong{code: wrongAddress}
 	}
-	return Settings{Address: s.Proxy}.Checked()
+	if s.Proxy == "" {
+		return Settings{}, nil
+	}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	password, _ := u.User.Password()
+	return Settings{Address: "http://" + net.JoinHostPort(u.Hostname(), port),
+		User: u.User.Username(), Password: Password(password)}.Checked()
 }
 
 // Save stores the setting after checking it; a running agent's next request follows it. No proxy
@@ -296,6 +306,15 @@ func (s Settings) For(destination *url.URL) *url.URL {
 		u.User = url.UserPassword(s.User, string(s.Password))
 	}
 	return &u
+}
+
+// Through says whether an address is reached through the proxy.
+func (s Settings) Through(address string) (bool, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false, fmt.Errorf("cannot use the address: %w", err)
+	}
+	return s.For(u) != nil, nil
 }
 
 // inspected are the CAs that may stand in for those of set-up on the way to a destination.
