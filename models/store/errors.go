@@ -40,10 +40,15 @@ const (
 	RegistrationSecret     Index = "registration_secret"      //
 	RegistrationReturnCode Index = "registration_return_code" //
 	OnePendingRegistration Index = "one_pending_registration" // R4
+	HeadlessCode           Index = "headless_code"            //
+	HeadlessSecret         Index = "headless_secret"          //
 	ReleaseVersion         Index = "release_version"          //
 	OneOpenRollout         Index = "one_open_rollout"         // R19
 	OneOpenPermit          Index = "one_open_permit"          // R16
 	PermitFence            Index = "permit_fence"             // R21
+	OIDCSubjectTaken       Index = "oidc_subjects_pkey"       //
+	OIDCSubjectOfUser      Index = "oidc_subject_of_user"     //
+	AuditSequence          Index = "audit_sequence"           // R30
 )
 
 // DuplicateError says which rule a new row would have broken.

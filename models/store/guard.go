@@ -13,8 +13,11 @@ import (
 // markKey is where a statement carries its pass.
 const markKey = "connecthub:pass"
 
-// likeSQL is the only written condition: its column and its pattern are arguments.
-const likeSQL = "? LIKE ? ESCAPE '!'"
+// The only written conditions: their columns and their patterns are arguments.
+const (
+	likeSQL      = "? LIKE ? ESCAPE '!'"
+	lowerLikeSQL = "lower(?) LIKE ? ESCAPE '!'"
+)
 
 // pass says whose rows a statement may touch. Only Tx.In, Tx.Hub and raw make one.
 type pass struct {
@@ -28,7 +31,8 @@ type pass struct {
 func tenantTable(name string) bool {
 	switch name {
 	case "users", "sessions", "clusters", "nodes", "registrations", "rollouts", "permits",
-		"audit_records":
+		"oidc_providers", "oidc_logins", "oidc_subjects",
+		"audit_records", "audit_heads", "audit_checkpoints":
 		return true
 	}
 	return false
@@ -99,7 +103,7 @@ func writtenCondition(s *gorm.Statement) bool {
 func written(exprs []clause.Expression) bool {
 	for _, e := range exprs {
 		switch x := e.(type) {
-		case clause.Eq, clause.Neq, clause.Gt, clause.Lt, clause.Lte, clause.IN:
+		case clause.Eq, clause.Neq, clause.Gt, clause.Gte, clause.Lt, clause.Lte, clause.IN:
 		case clause.AndConditions:
 			if written(x.Exprs) {
 				return true
@@ -109,7 +113,7 @@ func written(exprs []clause.Expression) bool {
 				return true
 			}
 		case clause.Expr:
-			if x.SQL != likeSQL {
+			if x.SQL != likeSQL && x.SQL != lowerLikeSQL {
 				return true
 			}
 		default:

@@ -184,6 +184,10 @@ func sqliteIndex(columns string) Index {
 		return RegistrationReturnCode
 	case "registrations.organization_id, registrations.fqdn":
 		return OnePendingRegistration
+	case "headless_requests.code_hash":
+		return HeadlessCode
+	case "headless_requests.secret_hash":
+		return HeadlessSecret
 	case "releases.channel, releases.version":
 		return ReleaseVersion
 	case "rollouts.cluster_id":
@@ -192,6 +196,14 @@ func sqliteIndex(columns string) Index {
 		return OneOpenPermit
 	case "permits.cluster_id, permits.fence_incarnation, permits.fence_counter":
 		return PermitFence
+	case "audit_records.organization_id, audit_records.sequence":
+		return AuditSequence
+	}
+	switch columns {
+	case "oidc_subjects.organization_id, oidc_subjects.user_id, oidc_subjects.issuer":
+		return OIDCSubjectOfUser
+	case "oidc_subjects.organization_id, oidc_subjects.issuer, oidc_subjects.subject":
+		return OIDCSubjectTaken
 	}
 	if table, ok := strings.CutSuffix(columns, ".id"); ok {
 		return Index(table + "_pkey")

@@ -33,6 +33,10 @@ func foreignScope(t *testing.T, s *store.Store) {
 		c.PostponedStart = &soon
 		return errors.Join(in.CreateRegistration(&pending), in.CreateRegistration(&claimed),
 			in.CreateSession(session), in.SavePending(c),
+			in.SetOIDCProvider(oidcProvider(victim)),
+			in.CreateOIDCLogin(oidcLogin(victim, knownSecret)),
+			in.BindOIDCSubject(&models.OIDCSubject{Issuer: knownSecret, Subject: knownSecret,
+				UserID: victim.User.ID, BoundAt: victim.Now}),
 			in.ClaimRegistration(claimed.ID, store.Claimed{SecretHash: knownSecret + "2", KeyThumb: knownSecret,
 				At: victim.Now, ReturnBy: soon, ReturnCodeHash: knownSecret}),
 			in.AppendAudit(&models.AuditRecord{At: victim.Now, ClusterID: c.ID}))
@@ -92,20 +96,36 @@ func (w World) dump(t *testing.T, s *store.Store) string {
 		users, err1 := in.Users()
 		registrations, err2 := in.Registrations()
 		audit, err3 := in.Audit(store.AuditQuery{})
+		head, err6 := in.AuditHead()
 		permits, err4 := in.Permits(w.Cluster.ID, 0)
 		rollouts, err5 := in.Rollouts(w.Cluster.ID, 0)
 		for _, value := range []any{rows.Cluster, rows.Nodes, permits, rollouts, users,
-			registrations, audit} {
+			registrations, audit, head} {
 			fmt.Fprintf(&text, "%s\n", encode(value))
 		}
-		return errors.Join(err, err1, err2, err3, err4, err5)
+		return errors.Join(err, err1, err2, err3, err4, err5, err6)
 	}))
 	must(t, hub(s, func(h *store.Hub) error {
 		session, err := h.SessionByHash(knownSecret)
 		fmt.Fprintf(&text, "%s\n", encode(session))
 		return err
 	}))
+	must(t, w.dumpOIDC(s, &text))
 	return text.String()
+}
+
+// dumpOIDC is everything about a tenant's provider.
+func (w World) dumpOIDC(s *store.Store, text *strings.Builder) error {
+	return errors.Join(w.in(s, func(in *store.Scope) error {
+		provider, err := in.OIDCProvider()
+		subject, err1 := in.OIDCSubject(knownSecret, knownSecret)
+		fmt.Fprintf(text, "%s\n%s\n", encode(provider), encode(subject))
+		return errors.Join(err, err1)
+	}), hub(s, func(h *store.Hub) error {
+		login, err := h.OIDCLoginByState(knownSecret)
+		fmt.Fprintf(text, "%s\n", encode(login))
+		return err
+	}))
 }
 
 // knowledge is what the attacker has read over the victim's shoulder.
@@ -132,9 +152,15 @@ func (k knowledge) argument(want reflect.Type, place int) (reflect.Value, bool) 
 	now := k.Now.Add(time.Minute)
 	registration := k.NewRegistration("q.example.com", "q")
 	session := k.session("q", now)
+	provider, login := oidcProvider(k.World), oidcLogin(k.World, "q")
+	provider.OrganizationID, login.OrganizationID = k.Organization.ID, k.Organization.ID
+	subject := models.OIDCSubject{OrganizationID: k.Organization.ID, Issuer: "q", Subject: "q",
+		UserID: k.User.ID}
 	user := models.User{OrganizationID: k.Organization.ID, Email: "q@example.com"}
 	registration.OrganizationID, session.OrganizationID = k.Organization.ID, k.Organization.ID
 	record := models.AuditRecord{OrganizationID: k.Organization.ID, ClusterID: k.Cluster.ID}
+	checkpoint := models.AuditCheckpoint{OrganizationID: k.Organization.ID, Number: 1, Sequence: 1}
+	cut := models.AuditRecord{OrganizationID: k.Organization.ID, Sequence: 1, Hash: knownSecret}
 	known := []any{k.Cluster.ID, k.Publisher.ID, k.User.ID, k.permit.ID, k.registration,
 		k.Cluster.FQDN, k.Cluster, k.Publisher, k.Rollout, k.permit, now, &now, knownSecret, int(1), uint64(9),
 		models.MemberActive, models.PermitOffered, models.RolloutActive, models.Withdrawn,
@@ -143,8 +169,9 @@ func (k knowledge) argument(want reflect.Type, place int) (reflect.Value, bool) 
 			ReturnCodeHash: "z"},
 		store.Completed{SessionHash: knownSecret, ReturnCodeHash: knownSecret, At: now},
 		store.Joined{KeyThumb: "q", At: now, Member: models.MemberRemoved},
-		store.AuditQuery{ClusterID: k.Cluster.ID},
-		&user, session, &registration, &record}
+		store.AuditQuery{ClusterID: k.Cluster.ID}, int64(0), &checkpoint, cut,
+		store.AuditFilter{To: now.AddDate(1, 0, 0), ClusterID: k.Cluster.ID},
+		&user, session, &registration, &record, provider, login, &subject}
 	if want == reflect.TypeFor[models.Fence]() {
 		if place > 1 {
 			return reflect.ValueOf(models.Fence{Incarnation: 9}), true
