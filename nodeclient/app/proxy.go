@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"connecthub/nodeclient/enroll"
+	"connecthub/nodeclient/localweb"
 	"connecthub/nodeclient/proxy"
 )
 
@@ -278,4 +280,14 @@ func (v shown) print(out io.Writer) error {
 	line("hub", v.Hub+", "+way)
 	_, err := io.WriteString(out, text.String())
 	return err
+}
+
+// wayOut is the proxy's setting for the node's page.
+func (n *node) wayOut() localweb.ProxyOptions {
+	return localweb.ProxyOptions{
+		Load: func() (proxy.Settings, error) { return proxy.Load(n.dir) },
+		Save: func(s proxy.Settings) error { return s.Save(n.dir) },
+		Probe: func(ctx context.Context, s proxy.Settings) []proxy.Result {
+			return n.enrollment.Probe(ctx, s)
+		}}
 }

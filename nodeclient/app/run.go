@@ -248,7 +248,7 @@ func (n *node) page() (*localweb.Server, error) {
 	return localweb.New(localweb.Options{FQDN: c.FQDN, HubName: c.Hub, Certificate: cert,
 		Listen: c.PageListen, CheckPassword: thrifty(c.CheckPassword), Inspect: n.enrollment.Inspect,
 		Allow: n.enrollment.Allow, Deny: n.enrollment.Deny, Status: n.status, Now: n.e.now,
-		Log: n.e.log})
+		Log: n.e.log, Proxy: n.wayOut()})
 }
 
 const statusWait = 2 * time.Second

@@ -70,10 +70,19 @@ func ProbeTarget(dir string, now func() time.Time) (proxy.Target, error) {
 	if err != nil {
 		return proxy.Target{}, err
 	}
+	return probeTarget(dir, c, now), nil
+}
+
+func probeTarget(dir string, c Config, now func() time.Time) proxy.Target {
 	return proxy.Target{Hub: c.Hub, Dial: c.Dial, Now: now,
 		TLS: func(inspecting []*x509.Certificate) (*tls.Config, error) {
 			return trust(dir, c, inspecting)
-		}}, nil
+		}}
+}
+
+// Probe tests a way out to this node's hub.
+func (e *Enrollment) Probe(ctx context.Context, s proxy.Settings) []proxy.Result {
+	return proxy.Probe(ctx, probeTarget(e.o.Dir, e.config, e.o.Now), s)
 }
 
 // trust is the hub's CA from setup, or a pinned key in its chain; never the first one that comes.

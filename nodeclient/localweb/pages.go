@@ -38,7 +38,7 @@ func (s *Server) frame(w http.ResponseWriter, r *http.Request) frame {
 // pathOf is where a change of language leads: a page that can be fetched, always of this node.
 func pathOf(r *http.Request) string {
 	switch r.URL.Path {
-	case "/register", "/register/access", "/sign-in":
+	case "/register", "/register/access", "/sign-in", "/proxy":
 		return r.URL.Path
 	}
 	return "/"

@@ -46,6 +46,7 @@ type Options struct {
 	Allow  func(ctx context.Context, ticket, language string) (string, error)
 	Deny   func(ctx context.Context, ticket, language string) error
 	Status func() Status
+	Proxy  ProxyOptions
 	Now    func() time.Time
 	Log    *slog.Logger
 }
@@ -74,6 +75,7 @@ type Server struct {
 	pages    map[string]*template.Template
 	sessions *sessions
 	attempts *attempts
+	way      *wayOut
 }
 
 // New prepares the page; it starts nothing.
@@ -83,8 +85,8 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("cannot make the key of the page's forms: %w", err)
 	}
 	s := &Server{o: o, pages: map[string]*template.Template{},
-		sessions: newSessions(key, o.Now), attempts: newAttempts(o.Now)}
-	for _, name := range []string{"status", "signin", "access", "message"} {
+		sessions: newSessions(key, o.Now), attempts: newAttempts(o.Now), way: newWayOut()}
+	for _, name := range []string{"status", "signin", "access", "message", "proxy"} {
 		t, err := template.ParseFS(files, "pages/frame.html", "pages/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the page %s: %w", name, err)
@@ -135,6 +137,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /sign-in", s.signInPage)
 	mux.HandleFunc("POST /sign-in", s.signIn)
 	mux.HandleFunc("POST /sign-out", s.signOut)
+	mux.HandleFunc("GET /proxy", s.proxyForm)
+	mux.HandleFunc("POST /proxy", s.changeProxy)
 	mux.HandleFunc("GET /register", s.registerPage)
 	mux.HandleFunc("POST /register", s.signIn)
 	mux.HandleFunc("GET /register/access", s.accessPage)

@@ -16,6 +16,7 @@ type words struct {
 	StatusTitle, Registered, NotRegistered, Claimed, NotInCluster, HowToRegister string
 	ThroughPublisher, Role, Publisher, Subscriber, Members, Version, Client      string
 	Health, Step, Skew, SkewBad, LastPoll, Maintenance, Trouble, SignInForMore   string
+	Proxy                                                                        string
 
 	Healthy, Unhealthy, Unknown     string
 	Deregistered, Removed, Replaced string
@@ -113,7 +114,7 @@ func english() words {
 		Skew: "Clock, compared with the hub", LastPoll: "Last answer of the hub",
 		SkewBad:     "This node's clock differs by more than 5 minutes. Set it right (NTP): until then it is not upgraded.",
 		Maintenance: "The node is in maintenance mode.", Trouble: "Last trouble",
-		SignInForMore: "Sign in to see more.",
+		SignInForMore: "Sign in to see more.", Proxy: "HTTP proxy: set and test",
 
 		Healthy: "Healthy", Unhealthy: "Unhealthy", Unknown: "Unknown",
 		Deregistered: "Connect Hub has deregistered this cluster. The services go on running.",
@@ -180,7 +181,7 @@ func japanese() words {
 		Skew: "ハブとの時刻差", LastPoll: "ハブからの最後の応答",
 		SkewBad:     "このノードの時計が 5 分以上ずれています。時刻同期(NTP)を確認してください。それまでアップグレードは行われません。",
 		Maintenance: "このノードはメンテナンスモードです。", Trouble: "直近の問題",
-		SignInForMore: "サインインすると詳細が表示されます。",
+		SignInForMore: "サインインすると詳細が表示されます。", Proxy: "HTTP プロキシの設定とテスト",
 
 		Healthy: "正常", Unhealthy: "異常", Unknown: "不明",
 		Deregistered: "Connect Hub でこのクラスタの登録が解除されました。サービスは引き続き動作しています。",

@@ -35,7 +35,7 @@ const (
 	maxHost    = 253
 	maxSecret  = 256
 	maxNoProxy = 4 << 10
-	maxCA      = 32 << 10
+	maxCA      = 12 << 10 // fits the form of the page
 	maxCAs     = 8
 	hidden     = "********"
 )

@@ -279,8 +279,8 @@ func (w *Wrong) pair() pair {
 		return pair{"“{subject}” is no exception: give names, addresses or networks, with commas between them.",
 			"「{subject}」は除外リストに指定できません。名前、アドレス、ネットワークをカンマ区切りで入力してください。"}
 	case wrongCA:
-		return pair{"The CA is one to eight certificates in PEM form, at most 32 KiB.",
-			"CA は PEM 形式の証明書(1 ~ 8 個、32 KiB 以内)で指定してください。"}
+		return pair{"The CA is one to eight certificates in PEM form, at most 12 KiB.",
+			"CA は PEM 形式の証明書(1 ~ 8 個、12 KiB 以内)で指定してください。"}
 	case wrongKeyInCA:
 		return pair{"There is a private key among the certificates. Give the certificate only, and keep the key where it was.",
 			"証明書の中に秘密鍵が含まれています。証明書のみを指定し、秘密鍵は元の場所で保管してください。"}
