@@ -18,6 +18,7 @@ type Actor struct {
 	Kind         string // one of the Actor words
 	UserID       UserID
 	Name         string
+	Email        string // of a user
 	Organization OrganizationID
 	Role         Role
 	SessionHash  string // of the console session, where there is one
@@ -46,7 +47,8 @@ type Change struct {
 func (a Actor) Audit(id AuditID, now time.Time, c Change) AuditRecord {
 	return AuditRecord{
 		ID: id, OrganizationID: c.Organization, At: now,
-		ActorKind: a.Kind, ActorID: string(a.UserID), ActorName: a.Name,
+		ActorKind: a.Kind, ActorID: string(a.UserID), ActorName: a.Name, ActorEmail: a.Email,
+		ActorRole: a.Role, ActorOrganization: a.Organization,
 		Address: a.Address, UserAgent: a.UserAgent, TrackingID: a.TrackingID,
 		Action: c.Action, TargetKind: c.TargetKind, TargetID: c.TargetID,
 		TargetName: c.TargetName, ClusterID: c.Cluster,

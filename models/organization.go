@@ -61,26 +61,6 @@ type Session struct {
 	ExpiresAt      time.Time
 }
 
-// AuditRecord is one change: who, what, when, from where, before, after (R30).
-type AuditRecord struct {
-	ID             AuditID `gorm:"primaryKey"`
-	OrganizationID OrganizationID
-	At             time.Time
-	ActorKind      string // "user", "node", "hub", "command"
-	ActorID        string
-	ActorName      string
-	Address        string
-	UserAgent      string
-	Action         string // a stable word such as "cluster_registered"
-	TargetKind     string
-	TargetID       string
-	TargetName     string
-	ClusterID      ClusterID // empty when it is about no cluster
-	Before         string    // JSON
-	After          string    // JSON
-	TrackingID     string
-}
-
 // HubState is the hub's one row about itself.
 type HubState struct {
 	ID          int    `gorm:"primaryKey"` // always 1

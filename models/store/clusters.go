@@ -37,9 +37,8 @@ func (s *Scope) Clusters(search string) ([]models.Cluster, error) {
 
 // contains takes text as it is: a percent sign finds a percent sign.
 func contains(column, text string) where {
-	pattern := "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text) + "%"
 	return clause.Expr{SQL: likeSQL, Vars: []any{
-		clause.Column{Table: clause.CurrentTable, Name: column}, pattern}}
+		clause.Column{Table: clause.CurrentTable, Name: column}, pattern(text)}}
 }
 
 // ClusterByID answers the cluster, living or not, or ErrNotFound.

@@ -47,6 +47,9 @@ func (s *Store) Migrate(ctx context.Context) (from, to int, err error) {
 	if _, err := p.Up(ctx); err != nil {
 		return int(current), int(current), fmt.Errorf("cannot migrate: %w", err)
 	}
+	if err := s.chainOld(ctx); err != nil {
+		return int(current), int(target), err
+	}
 	return int(current), int(target), nil
 }
 
@@ -64,6 +67,13 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 		return fmt.Errorf("%w (%d, not %d)", ErrSchemaOld, current, target)
 	case current > target:
 		return fmt.Errorf("%w (%d, not %d)", ErrSchemaNew, current, target)
+	}
+	waits, err := s.waitsForChain(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot read the heads of the audit chains: %w", err)
+	}
+	if waits {
+		return fmt.Errorf("%w (the audit records are not chained yet)", ErrSchemaOld)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -42,6 +43,41 @@ func before(column string, value any) where {
 
 func atMost(column string, value any) where {
 	return clause.Lte{Column: clause.Column{Table: clause.CurrentTable, Name: column}, Value: value}
+}
+
+func atLeast(column string, value any) where {
+	return clause.Gte{Column: clause.Column{Table: clause.CurrentTable, Name: column}, Value: value}
+}
+
+// either holds where one of the conditions does.
+func either(conditions ...where) where {
+	parts := make([]where, len(conditions))
+	for i, c := range conditions {
+		parts[i] = c
+		if i > 0 {
+			parts[i] = clause.Or(c)
+		}
+	}
+	return clause.And(parts...)
+}
+
+// holds takes text as it is, a percent sign finds a percent sign, and Latin letters in any case:
+// both databases know no other letters' cases without being told a language.
+func holds(column, text string) where {
+	lower := func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}
+	return clause.Expr{SQL: lowerLikeSQL, Vars: []any{
+		clause.Column{Table: clause.CurrentTable, Name: column},
+		pattern(strings.Map(lower, text))}}
+}
+
+// pattern finds the text anywhere.
+func pattern(text string) string {
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(text) + "%"
 }
 
 type order []clause.OrderByColumn

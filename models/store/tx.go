@@ -26,6 +26,7 @@ type Tx struct {
 	db       *gorm.DB
 	failed   error
 	messages []message
+	audits   map[models.OrganizationID][]models.AuditRecord // see AppendAudit
 }
 
 // Scope is one tenant's part of a transaction: it sees and changes no other tenant's rows.
@@ -116,7 +117,11 @@ func (s *Store) attempt(ctx context.Context, writing bool, fn func(tx *Tx) error
 			begun.Rollback()
 		}
 	}()
-	if err := fn(tx); err != nil {
+	err = fn(tx)
+	if err == nil && tx.failed == nil {
+		err = tx.chainAudits()
+	}
+	if err != nil {
 		if tx.failed != nil && s.retryable(tx.failed) {
 			// whatever fn made of it: the transaction has to begin again
 			return tx.failed
