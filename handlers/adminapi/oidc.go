@@ -9,8 +9,10 @@ import (
 // BeginOidc handles POST /session/oidc.
 func (a *API) BeginOidc(_ echo.Context) error { return pending() }
 
-// FinishOidc handles GET /session/oidc/callback.
-func (a *API) FinishOidc(_ echo.Context, _ gen.FinishOidcParams) error { return pending() }
+// FinishOidc handles GET /session/oidc/callback/:organizationId.
+func (a *API) FinishOidc(_ echo.Context, _ gen.OrganizationId, _ gen.FinishOidcParams) error {
+	return pending()
+}
 
 // StepUpOidc handles POST /session/step-up/oidc.
 func (a *API) StepUpOidc(_ echo.Context) error { return pending() }

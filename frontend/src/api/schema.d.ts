@@ -547,14 +547,16 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/session/oidc/callback": {
+    "/session/oidc/callback/{organizationId}": {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                organizationId: components["parameters"]["organizationId"];
+            };
             cookie?: never;
         };
-        /** Where the provider sends the browser back to; the answer is a redirect to the console. */
+        /** Where the provider sends the browser back to, one address for each organization’s provider; the answer is a redirect to the console. */
         get: operations["finishOidc"];
         put?: never;
         post?: never;
@@ -1637,6 +1639,7 @@ export interface components {
         releaseId: string;
         userId: string;
         invitationId: string;
+        organizationId: string;
         passkeyId: string;
         sessionId: string;
         tokenId: string;
@@ -2522,7 +2525,9 @@ export interface operations {
                 iss?: string;
             };
             header?: never;
-            path?: never;
+            path: {
+                organizationId: components["parameters"]["organizationId"];
+            };
             cookie?: never;
         };
         requestBody?: never;

@@ -1355,6 +1355,9 @@ type InvitationId = string
 // NodeId defines model for nodeId.
 type NodeId = string
 
+// OrganizationId defines model for organizationId.
+type OrganizationId = string
+
 // PasskeyId defines model for passkeyId.
 type PasskeyId = string
 
@@ -2069,10 +2072,10 @@ type ClientInterface interface {
 	// Corresponds with POST /session/oidc (the `BeginOidc` operationId).
 	BeginOidc(ctx context.Context, body BeginOidcJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// FinishOidc Where the provider sends the browser back to; the answer is a redirect to the console.
+	// FinishOidc Where the provider sends the browser back to, one address for each organization’s provider; the answer is a redirect to the console.
 	//
-	// Corresponds with GET /session/oidc/callback (the `FinishOidc` operationId).
-	FinishOidc(ctx context.Context, params *FinishOidcParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	// Corresponds with GET /session/oidc/callback/{organizationId} (the `FinishOidc` operationId).
+	FinishOidc(ctx context.Context, organizationId OrganizationId, params *FinishOidcParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// FinishSignInWithBody The second step of signing in: a passkey or a one-time recovery code.
 	//
@@ -3419,11 +3422,11 @@ func (c *Client) BeginOidc(ctx context.Context, body BeginOidcJSONRequestBody, r
 	return c.Client.Do(req)
 }
 
-// FinishOidc Where the provider sends the browser back to; the answer is a redirect to the console.
+// FinishOidc Where the provider sends the browser back to, one address for each organization’s provider; the answer is a redirect to the console.
 //
-// Corresponds with GET /session/oidc/callback (the `FinishOidc` operationId).
-func (c *Client) FinishOidc(ctx context.Context, params *FinishOidcParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewFinishOidcRequest(c.Server, params)
+// Corresponds with GET /session/oidc/callback/{organizationId} (the `FinishOidc` operationId).
+func (c *Client) FinishOidc(ctx context.Context, organizationId OrganizationId, params *FinishOidcParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFinishOidcRequest(c.Server, organizationId, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5870,15 +5873,22 @@ func NewBeginOidcRequestWithBody(server string, contentType string, body io.Read
 }
 
 // NewFinishOidcRequest constructs an http.Request for the FinishOidc method
-func NewFinishOidcRequest(server string, params *FinishOidcParams) (*http.Request, error) {
+func NewFinishOidcRequest(server string, organizationId OrganizationId, params *FinishOidcParams) (*http.Request, error) {
 	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "organizationId", organizationId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
 
 	serverURL, err := url.Parse(server)
 	if err != nil {
 		return nil, err
 	}
 
-	operationPath := fmt.Sprintf("/session/oidc/callback")
+	operationPath := fmt.Sprintf("/session/oidc/callback/%s", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -6907,12 +6917,12 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /session/oidc (the `BeginOidc` operationId).
 	BeginOidcWithResponse(ctx context.Context, body BeginOidcJSONRequestBody, reqEditors ...RequestEditorFn) (*BeginOidcResponse, error)
 
-	// FinishOidcWithResponse Where the provider sends the browser back to; the answer is a redirect to the console.
+	// FinishOidcWithResponse Where the provider sends the browser back to, one address for each organization’s provider; the answer is a redirect to the console.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
-	// Corresponds with GET /session/oidc/callback (the `FinishOidc` operationId).
-	FinishOidcWithResponse(ctx context.Context, params *FinishOidcParams, reqEditors ...RequestEditorFn) (*FinishOidcResponse, error)
+	// Corresponds with GET /session/oidc/callback/{organizationId} (the `FinishOidc` operationId).
+	FinishOidcWithResponse(ctx context.Context, organizationId OrganizationId, params *FinishOidcParams, reqEditors ...RequestEditorFn) (*FinishOidcResponse, error)
 
 	// FinishSignInWithBodyWithResponse The second step of signing in: a passkey or a one-time recovery code.
 	//
@@ -11073,13 +11083,13 @@ func (c *ClientWithResponses) BeginOidcWithResponse(ctx context.Context, body Be
 	return ParseBeginOidcResponse(rsp)
 }
 
-// FinishOidcWithResponse Where the provider sends the browser back to; the answer is a redirect to the console.
+// FinishOidcWithResponse Where the provider sends the browser back to, one address for each organization’s provider; the answer is a redirect to the console.
 //
 // Returns a wrapper object for the known response body format(s).
 //
-// Corresponds with GET /session/oidc/callback (the `FinishOidc` operationId).
-func (c *ClientWithResponses) FinishOidcWithResponse(ctx context.Context, params *FinishOidcParams, reqEditors ...RequestEditorFn) (*FinishOidcResponse, error) {
-	rsp, err := c.FinishOidc(ctx, params, reqEditors...)
+// Corresponds with GET /session/oidc/callback/{organizationId} (the `FinishOidc` operationId).
+func (c *ClientWithResponses) FinishOidcWithResponse(ctx context.Context, organizationId OrganizationId, params *FinishOidcParams, reqEditors ...RequestEditorFn) (*FinishOidcResponse, error) {
+	rsp, err := c.FinishOidc(ctx, organizationId, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

@@ -1350,6 +1350,9 @@ type InvitationId = string
 // NodeId defines model for nodeId.
 type NodeId = string
 
+// OrganizationId defines model for organizationId.
+type OrganizationId = string
+
 // PasskeyId defines model for passkeyId.
 type PasskeyId = string
 
@@ -1675,9 +1678,9 @@ type ServerInterface interface {
 	// BeginOidc Sign in through the OpenID Connect provider of the e-mail address’s domain.
 	// (POST /session/oidc)
 	BeginOidc(ctx echo.Context) error
-	// FinishOidc Where the provider sends the browser back to; the answer is a redirect to the console.
-	// (GET /session/oidc/callback)
-	FinishOidc(ctx echo.Context, params FinishOidcParams) error
+	// FinishOidc Where the provider sends the browser back to, one address for each organization’s provider; the answer is a redirect to the console.
+	// (GET /session/oidc/callback/{organizationId})
+	FinishOidc(ctx echo.Context, organizationId OrganizationId, params FinishOidcParams) error
 	// FinishSignIn The second step of signing in: a passkey or a one-time recovery code.
 	// (POST /session/second-factor)
 	FinishSignIn(ctx echo.Context) error
@@ -2547,6 +2550,13 @@ func (w *ServerInterfaceWrapper) BeginOidc(ctx echo.Context) error {
 // FinishOidc converts echo context to params.
 func (w *ServerInterfaceWrapper) FinishOidc(ctx echo.Context) error {
 	var err error
+	// ------------- Path parameter "organizationId" -------------
+	var organizationId OrganizationId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "organizationId", ctx.Param("organizationId"), &organizationId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organizationId: %s", err))
+	}
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params FinishOidcParams
@@ -2579,7 +2589,7 @@ func (w *ServerInterfaceWrapper) FinishOidc(ctx echo.Context) error {
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.FinishOidc(ctx, params)
+	err = w.Handler.FinishOidc(ctx, organizationId, params)
 	return err
 }
 
@@ -2783,7 +2793,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/session/step-up/second-factor", wrapper.FinishStepUp, options.OperationMiddlewares["finishStepUp"]...)
 	router.POST(options.BaseURL+"/session/step-up/oidc", wrapper.StepUpOidc, options.OperationMiddlewares["stepUpOidc"]...)
 	router.POST(options.BaseURL+"/session/oidc", wrapper.BeginOidc, options.OperationMiddlewares["beginOidc"]...)
-	router.GET(options.BaseURL+"/session/oidc/callback", wrapper.FinishOidc, options.OperationMiddlewares["finishOidc"]...)
+	router.GET(options.BaseURL+"/session/oidc/callback/:organizationId", wrapper.FinishOidc, options.OperationMiddlewares["finishOidc"]...)
 	router.GET(options.BaseURL+"/account", wrapper.GetAccount, options.OperationMiddlewares["getAccount"]...)
 	router.PUT(options.BaseURL+"/account/password", wrapper.ChangePassword, options.OperationMiddlewares["changePassword"]...)
 	router.POST(options.BaseURL+"/account/passkeys", wrapper.BeginPasskey, options.OperationMiddlewares["beginPasskey"]...)
