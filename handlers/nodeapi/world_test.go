@@ -21,6 +21,7 @@ import (
 	"connecthub/hub/depot"
 	"connecthub/hub/fleet"
 	"connecthub/hub/keys"
+	"connecthub/hub/seal"
 	"connecthub/models"
 	"connecthub/models/manifest"
 	"connecthub/models/store"
@@ -51,8 +52,11 @@ func newWorld(t testing.TB) *world {
 func worldOn(t testing.TB, s *store.Store, clock *storetest.Clock) *world {
 	t.Helper()
 	w := &world{t: t, clock: clock, store: s}
-	var err error
-	w.keys, err = keys.LoadOrCreate(t.TempDir())
+	sealKey, err := seal.NewKey()
+	must(t, err)
+	sealer, err := seal.New(sealKey)
+	must(t, err)
+	w.keys, err = keys.LoadOrCreate(t.TempDir(), sealer)
 	must(t, err)
 	must(t, s.Update(t.Context(), func(tx *store.Tx) error { return w.people(tx) }))
 	w.depot, err = depot.New(depot.Options{Store: s, Dir: t.TempDir(), Now: clock.Now,

@@ -18,10 +18,12 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"connecthub/hub/seal"
 	"connecthub/models/wire"
 )
 
-const fileName = "hub-ed25519.pem"
+// FileName is the sealed key's file in its folder.
+const FileName = "hub-ed25519.pem"
 
 // Hub is the hub's key. The zero value is of no use; LoadOrCreate makes one.
 type Hub struct {
@@ -31,19 +33,19 @@ type Hub struct {
 	jwk     wire.JWK
 }
 
-// LoadOrCreate reads the key of a folder, or makes the first one there, readable by its owner only.
-// It refuses a key that others may read.
-func LoadOrCreate(dir string) (*Hub, error) {
+// LoadOrCreate reads the sealed key of a folder, or makes the first one there, readable by its owner
+// only. It refuses a key that others may read; one that is still plain it seals.
+func LoadOrCreate(dir string, sealer *seal.Sealer) (*Hub, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot create the folder of keys: %w", err)
 	}
-	path := filepath.Join(dir, fileName)
-	raw, err := read(path)
+	path := filepath.Join(dir, FileName)
+	raw, err := sealer.ReadFile(Place(), path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := create(dir, path); err != nil {
+		if err := create(path, sealer); err != nil {
 			return nil, fmt.Errorf("cannot create the hub's key: %w", err)
 		}
-		raw, err = read(path)
+		raw, err = sealer.ReadFile(Place(), path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the hub's key: %w", err)
@@ -51,19 +53,11 @@ func LoadOrCreate(dir string) (*Hub, error) {
 	return parse(raw)
 }
 
-func read(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s may be read by others; make it 0600", path)
-	}
-	return os.ReadFile(path)
-}
+// Place is where the key belongs among sealed secrets.
+func Place() seal.Place { return seal.Place{Purpose: seal.HubSigningKey, Row: FileName} }
 
 // create never replaces a key: of two that start at once, the second reads what the first wrote.
-func create(dir, path string) error {
+func create(path string, sealer *seal.Sealer) error {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return err
@@ -72,28 +66,8 @@ func create(dir, path string) error {
 	if err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(dir, ".key-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(temp.Name()) }()
-	err = pem.Encode(temp, &pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	err = errors.Join(err, temp.Sync(), temp.Close())
-	if err != nil {
-		return err
-	}
-	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncFolder(dir)
-}
-
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return sealer.CreateFile(Place(), path,
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
 func parse(raw []byte) (*Hub, error) {

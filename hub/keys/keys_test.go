@@ -2,6 +2,7 @@ package keys_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,16 +11,61 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"connecthub/hub/keys"
+	"connecthub/hub/seal"
 )
 
-func TestTheKeyIsMadeOnceAndReadAgain(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	first, err := keys.LoadOrCreate(dir)
+func sealer(t *testing.T) *seal.Sealer {
+	t.Helper()
+	key, err := seal.NewKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := keys.LoadOrCreate(dir)
+	s, err := seal.New(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestTheKeyIsSealedOnDisk(t *testing.T) {
+	t.Parallel()
+	dir, s := t.TempDir(), sealer(t)
+	first, err := keys.LoadOrCreate(dir, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, keys.FileName)
+	text, err := os.ReadFile(path)
+	if err != nil || !seal.IsSealed(text) {
+		t.Fatalf("%s %v", text, err)
+	}
+	if _, err := keys.LoadOrCreate(dir, sealer(t)); !errors.Is(err, seal.ErrNoKey) {
+		t.Errorf("with another seal key: %v", err)
+	}
+	plain, err := s.ReadFile(seal.Place{Purpose: seal.HubSigningKey, Row: keys.FileName}, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, plain, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := keys.LoadOrCreate(dir, s) // the plain file of an earlier version
+	if err != nil || again.Public() != first.Public() {
+		t.Fatal(err)
+	}
+	if text, err = os.ReadFile(path); err != nil || !seal.IsSealed(text) {
+		t.Errorf("it stayed plain: %v", err)
+	}
+}
+
+func TestTheKeyIsMadeOnceAndReadAgain(t *testing.T) {
+	t.Parallel()
+	dir, s := t.TempDir(), sealer(t)
+	first, err := keys.LoadOrCreate(dir, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := keys.LoadOrCreate(dir, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,8 +83,8 @@ func TestTheKeyIsMadeOnceAndReadAgain(t *testing.T) {
 
 func TestAKeyThatOthersMayReadIsRefused(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	if _, err := keys.LoadOrCreate(dir); err != nil {
+	dir, s := t.TempDir(), sealer(t)
+	if _, err := keys.LoadOrCreate(dir, s); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.pem"))
@@ -48,14 +94,14 @@ func TestAKeyThatOthersMayReadIsRefused(t *testing.T) {
 	if err := os.Chmod(files[0], 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := keys.LoadOrCreate(dir); err == nil {
+	if _, err := keys.LoadOrCreate(dir, s); err == nil {
 		t.Error("a key that others may read was taken")
 	}
 }
 
 func TestATokenCountsForItsTypeAudienceAndTimeOnly(t *testing.T) {
 	t.Parallel()
-	hub, err := keys.LoadOrCreate(t.TempDir())
+	hub, err := keys.LoadOrCreate(t.TempDir(), sealer(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,6 +48,8 @@ func execute(ctx context.Context, line config.Line, words, version string,
 	case "version":
 		fmt.Fprintf(out, "connecthub %s, zone data %s\n", version, window.ZoneDataVersion())
 		return nil
+	case "seal key":
+		return printSealKey(out)
 	case "windows":
 		return printWindows(out, line.Windows)
 	case "serve":

@@ -52,6 +52,10 @@ func (c command) run(ctx context.Context, words string) error {
 		return c.setState(ctx, c.line.Release.Recall, models.ReleaseRecalled)
 	case "restored":
 		return c.restored(ctx)
+	case "seal status":
+		return c.sealStatus(ctx)
+	case "seal rotate":
+		return c.sealRotate(ctx)
 	}
 	return fmt.Errorf("cannot run %q: there is no such command", words)
 }

@@ -11,6 +11,7 @@ import (
 
 	"connecthub/hub/depot"
 	"connecthub/hub/identity"
+	"connecthub/hub/seal"
 	"connecthub/models"
 	"connecthub/models/store"
 	"connecthub/server/config"
@@ -21,6 +22,7 @@ type hub struct {
 	store    *store.Store
 	identity *identity.Identity
 	depot    *depot.Depot
+	seal     *seal.Sealer
 }
 
 // openStore opens the database of the settings. It does not migrate.
@@ -76,6 +78,10 @@ func fill(ctx context.Context, s *store.Store, c config.Config, now func() time.
 		return nil, fmt.Errorf("cannot use the database (\"server migrate\" changes its form): %w",
 			err)
 	}
+	sealer, err := openSealer(ctx, c, s)
+	if err != nil {
+		return nil, err
+	}
 	d, err := depot.New(depot.Options{Dir: c.Bundles(), Store: s, Now: now, Log: log})
 	if err != nil {
 		return nil, err
@@ -91,7 +97,7 @@ func fill(ctx context.Context, s *store.Store, c config.Config, now func() time.
 	if err != nil {
 		return nil, fmt.Errorf("cannot name the hub: %w", err)
 	}
-	return &hub{store: s, depot: d, identity: people}, nil
+	return &hub{store: s, depot: d, identity: people, seal: sealer}, nil
 }
 
 // itself is the hub as the one who acts.

@@ -14,6 +14,7 @@ import (
 	"connecthub/hub/fleet"
 	"connecthub/hub/identity"
 	"connecthub/hub/keys"
+	"connecthub/hub/seal"
 	"connecthub/scheduler"
 	"connecthub/server/config"
 
@@ -56,17 +57,17 @@ func Run(ctx context.Context, c config.Config, around Around) error {
 }
 
 func serve(ctx context.Context, c config.Config, h *hub, around Around) error {
-	listeners, err := listen(ctx, c, around.Now())
+	listeners, err := listen(ctx, c, h.seal, around.Now())
 	if err != nil {
-		return err
+		return cured(c, err)
 	}
 	defer listeners.close()
 	if c.PublicURL == "" {
 		c.PublicURL = publicURL(c, listeners.console.Addr())
 	}
-	signing, err := keys.LoadOrCreate(c.Keys())
+	signing, err := keys.LoadOrCreate(c.Keys(), h.seal)
 	if err != nil {
-		return err
+		return cured(c, err)
 	}
 	f, err := fleet.New(fleet.Options{Store: h.store, Keys: signing, Now: around.Now,
 		Log: around.Log, PublicURL: c.Public(), NodePagePort: c.PagePort, PollNear: c.PollNear,
@@ -198,13 +199,14 @@ func (l listeners) close() {
 	}
 }
 
-func listen(ctx context.Context, c config.Config, now time.Time) (l listeners, err error) {
+func listen(ctx context.Context, c config.Config, sealer *seal.Sealer, now time.Time) (
+	l listeners, err error) {
 	defer func() {
 		if err != nil {
 			l.close()
 		}
 	}()
-	node, err := nodeTLS(c, now)
+	node, err := nodeTLS(c, sealer, now)
 	if err != nil {
 		return l, err
 	}
@@ -237,7 +239,7 @@ func listen(ctx context.Context, c config.Config, now time.Time) (l listeners, e
 }
 
 // nodeTLS is the operator's own certificate, or one of the hub's CA.
-func nodeTLS(c config.Config, now time.Time) (*tls.Config, error) {
+func nodeTLS(c config.Config, sealer *seal.Sealer, now time.Time) (*tls.Config, error) {
 	if c.NodeCert != "" {
 		pair, err := tls.LoadX509KeyPair(c.NodeCert, c.NodeKey)
 		if err != nil {
@@ -245,7 +247,7 @@ func nodeTLS(c config.Config, now time.Time) (*tls.Config, error) {
 		}
 		return tlsOf(pair), nil
 	}
-	ca, err := openAuthority(c.Certificates(), now)
+	ca, err := openAuthority(c.Certificates(), sealer, now)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"connecthub/hub/seal"
 )
 
 // How long the hub's own certificates hold. The CA is what nodes are given at their set-up; the
@@ -30,17 +32,28 @@ const (
 // authority is the hub's own CA for the nodes' endpoint, kept in a directory.
 type authority struct {
 	dir  string
+	seal *seal.Sealer
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
+// The names of the CA's and the leaf's files.
+const (
+	caName   = "ca"
+	leafName = "node-api"
+)
+
+func certificatePlace(name string) seal.Place {
+	return seal.Place{Purpose: seal.HubCertificate, Row: name}
+}
+
 // openAuthority reads the CA, or makes it at the first start.
-func openAuthority(dir string, now time.Time) (*authority, error) {
+func openAuthority(dir string, sealer *seal.Sealer, now time.Time) (*authority, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot create the directory of certificates: %w", err)
 	}
-	a := &authority{dir: dir}
-	pair, err := tls.LoadX509KeyPair(a.path("ca.pem"), a.path("ca.key"))
+	a := &authority{dir: dir, seal: sealer}
+	pair, err := a.load(caName)
 	if errors.Is(err, fs.ErrNotExist) {
 		return a, a.create(now)
 	}
@@ -53,6 +66,19 @@ func openAuthority(dir string, now time.Time) (*authority, error) {
 	}
 	a.cert, a.key = pair.Leaf, key
 	return a, nil
+}
+
+// load reads a certificate and its sealed key.
+func (a *authority) load(name string) (tls.Certificate, error) {
+	chain, err := os.ReadFile(a.path(name + ".pem"))
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := a.seal.ReadFile(certificatePlace(name), a.path(name+".key"))
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(chain, key)
 }
 
 func (a *authority) path(name string) string { return filepath.Join(a.dir, name) }
@@ -75,12 +101,12 @@ func (a *authority) create(now time.Time) error {
 	if a.cert, err = x509.ParseCertificate(der); err != nil {
 		return fmt.Errorf("cannot make the hub's CA: %w", err)
 	}
-	return a.write("ca", der, a.key)
+	return a.write(caName, der, a.key)
 }
 
 // leaf reads the endpoint's certificate, or makes one for the names.
 func (a *authority) leaf(names []string, now time.Time) (tls.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(a.path("node-api.pem"), a.path("node-api.key"))
+	pair, err := a.load(leafName)
 	if err == nil && now.Before(pair.Leaf.NotAfter.Add(-leafRenew)) &&
 		slices.Equal(sorted(namesOf(pair.Leaf)), sorted(names)) &&
 		pair.Leaf.CheckSignatureFrom(a.cert) == nil {
@@ -110,10 +136,10 @@ func (a *authority) leaf(names []string, now time.Time) (tls.Certificate, error)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("cannot make the node API's certificate: %w", err)
 	}
-	if err := a.write("node-api", der, key); err != nil {
+	if err := a.write(leafName, der, key); err != nil {
 		return tls.Certificate{}, err
 	}
-	return tls.LoadX509KeyPair(a.path("node-api.pem"), a.path("node-api.key"))
+	return a.load(leafName)
 }
 
 func certificate(name string, from, to time.Time) (*x509.Certificate, error) {
@@ -131,8 +157,8 @@ func (a *authority) write(name string, der []byte, key *ecdsa.PrivateKey) error 
 	if err != nil {
 		return fmt.Errorf("cannot write %s's key: %w", name, err)
 	}
-	err = writeWhole(a.path(name+".key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY",
-		Bytes: keyDER}), 0o600)
+	err = a.seal.WriteFile(certificatePlace(name), a.path(name+".key"),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}))
 	if err == nil {
 		err = writeWhole(a.path(name+".pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE",
 			Bytes: der}), 0o644)

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
+
+	"connecthub/models"
 
 	"github.com/alecthomas/kong"
 )
@@ -21,6 +24,7 @@ type Line struct {
 	Organization Organization `cmd:"" help:"The tenants."`
 	User         User         `cmd:"" help:"The people."`
 	Release      Release      `cmd:"" help:"The vendor's releases."`
+	Seal         Seal         `cmd:"" help:"The key that seals secrets at rest."`
 	Restored     struct{}     `cmd:"" help:"Make a database that was restored from a backup safe to serve. Stop the hub first."`
 	Windows      Windows      `cmd:"" help:"Print the starts of the windows of any rule, one a line."`
 	Version      struct{}     `cmd:"" help:"Print the version of the hub and of its time zone data."`
@@ -34,6 +38,13 @@ type Organization struct {
 		Language string `default:"en" help:"en or ja."`
 	} `cmd:"" help:"Create an organization."`
 	List struct{} `cmd:"" help:"List the organizations."`
+}
+
+// Seal are the commands about the key that seals secrets at rest.
+type Seal struct {
+	Key    struct{} `cmd:"" help:"Print a new key, one line of a key file."`
+	Status struct{} `cmd:"" help:"Say which key seals, and what each key sealed."`
+	Rotate struct{} `cmd:"" help:"Seal everything anew with the first key of the key file; the hub's own file gets a new key. Stop the hub first."`
 }
 
 // User are the commands about people.
@@ -104,6 +115,8 @@ func Parse(args []string, out io.Writer) (Line, string, error) {
 	if err != nil {
 		return Line{}, "", err
 	}
+	line.SealKey = models.Secret(os.Getenv(SealKeyVariable))
+	line.Credentials = os.Getenv("CREDENTIALS_DIRECTORY")
 	if err := line.Validate(); err != nil {
 		return Line{}, "", fmt.Errorf("cannot accept the settings:\n%w", err)
 	}

@@ -24,6 +24,10 @@ type Config struct {
 	DSNFile string `help:"File that holds the DSN, so that no password stands in a command line." placeholder:"FILE"`
 	Migrate bool   `help:"Migrate the database at start. The default database always is."`
 
+	SealKeyFile string        `help:"File of the key that seals secrets at rest, apart from the data; default: a generated one in the data directory." placeholder:"FILE"`
+	SealKey     models.Secret `kong:"-"` // only from the environment: a command line is read by others
+	Credentials string        `kong:"-"` // the service manager's directory of credentials
+
 	LogFormat string `default:"text" enum:"text,json" help:"text or json."`
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 
@@ -52,6 +56,10 @@ type Config struct {
 	ShutdownWait time.Duration `default:"10s" help:"How long requests may finish at a shutdown." group:"Limits"`
 }
 
+// SealKeyVariable is the environment variable that may hold the seal key itself. There is no such
+// flag.
+const SealKeyVariable = "CONNECTHUB_SEAL_KEY"
+
 // The bounds of what may be set.
 const (
 	minPoll     = 100 * time.Millisecond // for demonstrations; 30 s is the rule
@@ -69,6 +77,8 @@ func (c Config) Validate() error {
 	}
 	refuse(c.Data != "", "data", "name a directory")
 	refuse(c.DSN == "" || c.DSNFile == "", "dsn-file", "give the DSN once")
+	refuse(c.SealKeyFile == "" || c.SealKey == "", "seal-key-file", "give the seal key once, not in "+
+		SealKeyVariable+" as well")
 	for flag, address := range map[string]string{"listen": c.Listen, "node-listen": c.NodeListen,
 		"metrics-listen": c.MetricsListen} {
 		_, port, err := net.SplitHostPort(address)
@@ -158,6 +168,9 @@ func (c Config) Bundles() string { return filepath.Join(c.Data, "depot") }
 
 // Keys is the directory of the hub's signing key.
 func (c Config) Keys() string { return filepath.Join(c.Data, "keys") }
+
+// OwnSealKey is the file of the seal key that the hub makes where it is given none.
+func (c Config) OwnSealKey() string { return filepath.Join(c.Keys(), "seal-key") }
 
 // Certificates is the directory of the hub's own CA, whose ca.pem nodes are given.
 func (c Config) Certificates() string { return filepath.Join(c.Data, "tls") }
