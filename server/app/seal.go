@@ -69,14 +69,14 @@ func openSealer(ctx context.Context, c config.Config, s *store.Store) (*seal.Sea
 	if err != nil {
 		return nil, err
 	}
+	by, err := sealedBy(ctx, c, s)
+	if err != nil {
+		return nil, err
+	}
 	if len(ring.keys) == 0 {
-		by, err := sealedBy(ctx, c, s)
-		if err != nil {
-			return nil, err
-		}
-		if by != "" {
+		if len(by) > 0 {
 			return nil, cure(c, fmt.Errorf("%s is not there, and they are sealed with key %s",
-				ring.from, by))
+				ring.from, by[0]))
 		}
 		if err := os.MkdirAll(c.Keys(), 0o700); err != nil {
 			return nil, fmt.Errorf("cannot create the folder of keys: %w", err)
@@ -89,7 +89,15 @@ func openSealer(ctx context.Context, c config.Config, s *store.Store) (*seal.Sea
 	if err != nil {
 		return nil, err
 	}
-	if err := checkMark(ctx, s, sealer); err != nil {
+	for _, id := range by { // before a mark is left: with a wrong key it would lock out the right one
+		if !sealer.Has(id) {
+			err = fmt.Errorf("%w (key %s)", seal.ErrNoKey, id)
+		}
+	}
+	if err == nil {
+		err = checkMark(ctx, s, sealer)
+	}
+	if err != nil {
 		return nil, cured(c, fmt.Errorf("%w; %s holds key %s", err, ring.from, sealer.Current()))
 	}
 	return sealer, nil
@@ -111,30 +119,36 @@ func cure(c config.Config, err error) error {
 
 func markPlace() seal.Place { return seal.Place{Purpose: seal.HubMark, Row: "hub"} }
 
-// sealedBy answers the key of what is sealed already, or nothing.
-func sealedBy(ctx context.Context, c config.Config, s *store.Store) (seal.KeyID, error) {
+// sealedBy answers the keys of what is sealed already.
+func sealedBy(ctx context.Context, c config.Config, s *store.Store) ([]seal.KeyID, error) {
 	var mark string
 	err := s.View(ctx, func(tx *store.Tx) (err error) {
 		mark, err = tx.Hub().SealMark()
 		return err
 	})
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return "", fmt.Errorf("cannot read the mark of the seal key: %w", err)
+		return nil, fmt.Errorf("cannot read the mark of the seal key: %w", err)
 	}
 	texts := []string{mark}
 	for _, path := range sealedFiles(c) {
 		text, err := readStart(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("cannot read a sealed file: %w", err)
+			return nil, fmt.Errorf("cannot read a sealed file: %w", err)
 		}
 		texts = append(texts, strings.TrimSpace(text))
 	}
+	var by []seal.KeyID
 	for _, text := range texts {
-		if seal.IsSealed([]byte(text)) {
-			return seal.KeyOf(text)
+		if !seal.IsSealed([]byte(text)) {
+			continue
 		}
+		id, err := seal.KeyOf(text)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the key of a sealed secret: %w", err)
+		}
+		by = append(by, id)
 	}
-	return "", nil
+	return by, nil
 }
 
 func readStart(path string) (string, error) {
