@@ -19,6 +19,14 @@ type (
 	RolloutID string
 	// PermitID names one permit.
 	PermitID string
+	// SessionID names a session in lists.
+	SessionID string
+	// PasskeyID names a passkey in lists.
+	PasskeyID string
+	// InvitationID names an invitation.
+	InvitationID string
+	// APITokenID names a personal API token.
+	APITokenID string
 	// AuditID names one audit record.
 	AuditID string
 )

@@ -37,6 +37,14 @@ type Organization struct {
 	Language  string // "en" or "ja"
 	Vendor    bool
 	CreatedAt time.Time
+	// Domain was verified by the hub's operator; empty for none. It belongs to one organization.
+	Domain string
+	// RequireComparisonCode lets a registration be completed only with the code typed (R3).
+	RequireComparisonCode bool
+	// RequireSecondFactor leaves those without a passkey only what they need to add one.
+	RequireSecondFactor bool
+	// DisabledAt: since then nobody of it signs in, and no session or token of it is taken.
+	DisabledAt *time.Time
 }
 
 // User is a person of exactly one organization.
@@ -46,10 +54,22 @@ type User struct {
 	Email          string // lower case, unique in the hub
 	Name           string
 	Role           Role
-	PasswordHash   string // argon2id, PHC form
+	PasswordHash   string // argon2id, PHC form; empty for who signs in through a provider alone
 	CreatedAt      time.Time
 	DisabledAt     *time.Time
+	LastSignedInAt *time.Time
+	// PasswordChangedAt is nil while the first password is in use.
+	PasswordChangedAt *time.Time
 }
+
+// SignInMethod says how somebody signed in.
+type SignInMethod string
+
+// The methods.
+const (
+	MethodPassword SignInMethod = "password"
+	MethodOIDC     SignInMethod = "oidc"
+)
 
 // Session is one signed-in browser. It ends when it idles, at its absolute limit, or on sign-out.
 type Session struct {
@@ -59,6 +79,11 @@ type Session struct {
 	CreatedAt      time.Time
 	LastUsedAt     time.Time
 	ExpiresAt      time.Time
+	ID             SessionID // to list and end it by; never a credential
+	ConfirmedAt    time.Time // when its person last proved to be there, by signing in (again)
+	Method         SignInMethod
+	Address        string // from where it was begun
+	UserAgent      string
 }
 
 // HubState is the hub's one row about itself.

@@ -184,7 +184,7 @@ func (i *Identity) CreateUser(ctx context.Context, a models.Actor, n NewUser) (m
 	if name, err = models.ParseDisplayName(name); err != nil {
 		return models.User{}, "", models.Invalid("invalid_name", "name")
 	}
-	if !n.Role.Valid() || (n.Role == models.ReleaseEngineer) != n.Organization.Vendor {
+	if !n.Organization.Allowed(n.Role) {
 		return models.User{}, "", models.Invalid("invalid_role", "role")
 	}
 	hash, generated, err := i.newPassword(ctx, n.Password)
@@ -246,7 +246,7 @@ func (i *Identity) ResetPassword(ctx context.Context, a models.Actor, email, pas
 			return err
 		}
 		scope := tx.In(u.OrganizationID)
-		if err := scope.SetPassword(u.ID, hash); err != nil {
+		if err := scope.SetPassword(u.ID, hash, i.o.Now().UTC()); err != nil {
 			return err
 		}
 		if _, err := scope.DeleteSessionsOfUser(u.ID, ""); err != nil {

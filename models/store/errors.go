@@ -46,6 +46,12 @@ const (
 	OneOpenRollout         Index = "one_open_rollout"         // R19
 	OneOpenPermit          Index = "one_open_permit"          // R16
 	PermitFence            Index = "permit_fence"             // R21
+	OrganizationDomain     Index = "organizations_domain"     //
+	SessionID              Index = "sessions_id"              //
+	PasskeyCredential      Index = "passkey_credential"       //
+	InvitationToken        Index = "invitation_token"         //
+	OneOpenInvitation      Index = "one_open_invitation"      //
+	APITokenSecret         Index = "api_token_secret"         //
 	OIDCSubjectTaken       Index = "oidc_subjects_pkey"       //
 	OIDCSubjectOfUser      Index = "oidc_subject_of_user"     //
 	AuditSequence          Index = "audit_sequence"           // R30

@@ -30,7 +30,8 @@ type pass struct {
 // it is every table that has a column organization_id.
 func tenantTable(name string) bool {
 	switch name {
-	case "users", "sessions", "clusters", "nodes", "registrations", "rollouts", "permits",
+	case "passkeys", "recovery_codes", "sign_in_challenges", "invitations", "api_tokens",
+		"users", "sessions", "clusters", "nodes", "registrations", "rollouts", "permits",
 		"oidc_providers", "oidc_logins", "oidc_subjects",
 		"audit_records", "audit_heads", "audit_checkpoints":
 		return true

@@ -3,6 +3,8 @@ package store
 import (
 	"time"
 
+	"gorm.io/gorm/clause"
+
 	"connecthub/models"
 )
 
@@ -35,6 +37,43 @@ func (h *Hub) VendorOrganization() (models.Organization, error) {
 // Organizations lists all by name.
 func (h *Hub) Organizations() ([]models.Organization, error) {
 	return list[models.Organization](h.handle, by("name_key"), 0)
+}
+
+// SetDomain gives the organization a domain that was verified, or takes it away. It refuses one
+// that another organization has (OrganizationDomain).
+func (h *Hub) SetDomain(id models.OrganizationID, domain string) error {
+	return setOne[models.Organization](h.handle, values{"domain": domain}, is("id", id))
+}
+
+// OrganizationByDomain finds whose domain it is, or answers ErrNotFound.
+func (h *Hub) OrganizationByDomain(domain string) (models.Organization, error) {
+	return take[models.Organization](h.handle, is("domain", domain), isNot("domain", ""))
+}
+
+// DisableOrganization locks everybody of it out; ErrUnchanged when that was so already.
+func (h *Hub) DisableOrganization(id models.OrganizationID, now time.Time) error {
+	return setOne[models.Organization](h.handle, values{"disabled_at": now}, is("id", id),
+		is("disabled_at", nil))
+}
+
+// EnableOrganization lets them in again; ErrUnchanged when it was not disabled.
+func (h *Hub) EnableOrganization(id models.OrganizationID) error {
+	return setOne[models.Organization](h.handle, values{"disabled_at": nil}, is("id", id),
+		isNot("disabled_at", nil))
+}
+
+// LockOwn is Own, and keeps the organization's row from changing until the transaction ends.
+// Whoever decides about its people begins with it.
+func (s *Scope) LockOwn() (models.Organization, error) {
+	h := s.handle
+	h.db = h.db.Clauses(clause.Locking{Strength: clause.LockingStrengthUpdate})
+	return take[models.Organization](h, is("id", s.organization))
+}
+
+// SaveSettings stores what the organization's own admins may change of it.
+func (s *Scope) SaveSettings(o models.Organization) error {
+	return saveOne(s.handle, &o, []string{"zone", "language", "require_comparison_code",
+		"require_second_factor"}, is("id", s.organization))
 }
 
 // Own answers the scope's organization.

@@ -200,6 +200,18 @@ func sqliteIndex(columns string) Index {
 		return AuditSequence
 	}
 	switch columns {
+	case "organizations.domain":
+		return OrganizationDomain
+	case "sessions.id":
+		return SessionID
+	case "passkeys.credential_id":
+		return PasskeyCredential
+	case "invitations.token_hash":
+		return InvitationToken
+	case "invitations.organization_id, invitations.email":
+		return OneOpenInvitation
+	case "api_tokens.secret_hash":
+		return APITokenSecret
 	case "oidc_subjects.organization_id, oidc_subjects.user_id, oidc_subjects.issuer":
 		return OIDCSubjectOfUser
 	case "oidc_subjects.organization_id, oidc_subjects.issuer, oidc_subjects.subject":

@@ -28,8 +28,25 @@ func (s *Scope) Users() ([]models.User, error) {
 }
 
 // SetPassword replaces the hash; ErrUnchanged when there is no such user.
-func (s *Scope) SetPassword(id models.UserID, hash string) error {
-	return setOne[models.User](s.handle, values{"password_hash": hash}, is("id", id))
+func (s *Scope) SetPassword(id models.UserID, hash string, now time.Time) error {
+	return setOne[models.User](s.handle, values{"password_hash": hash,
+		"password_changed_at": now}, is("id", id))
+}
+
+// SetRole changes the role from the one that was read; ErrUnchanged when it is another meanwhile.
+func (s *Scope) SetRole(id models.UserID, was, next models.Role) error {
+	return setOne[models.User](s.handle, values{"role": next}, is("id", id), is("role", was))
+}
+
+// FullAdmins are those who could sign in as full admins now.
+func (s *Scope) FullAdmins() ([]models.User, error) {
+	return list[models.User](s.handle, by("email"), 0, is("role", models.FullAdmin),
+		is("disabled_at", nil))
+}
+
+// SignedIn notes when a user signed in last.
+func (s *Scope) SignedIn(id models.UserID, now time.Time) error {
+	return setOne[models.User](s.handle, values{"last_signed_in_at": now}, is("id", id))
 }
 
 // DisableUser locks the user out from now on; ErrUnchanged when that was so already.
@@ -49,14 +66,33 @@ func (h *Hub) UserByEmail(email string) (models.User, error) {
 	return take[models.User](h.handle, is("email", strings.ToLower(email)))
 }
 
-// CreateSession stores a session of one of the organization's users.
+// CreateSession stores a session of one of the organization's users; an empty ID is filled.
 func (s *Scope) CreateSession(session *models.Session) error {
+	if session.ID == "" {
+		session.ID = NewID[models.SessionID](s.tx)
+	}
 	return create(s.handle, session)
 }
 
 // TouchSession moves the session's last use forward; ErrUnchanged when it is gone.
 func (s *Scope) TouchSession(idHash string, now time.Time) error {
 	return setOne[models.Session](s.handle, values{"last_used_at": now}, is("id_hash", idHash))
+}
+
+// Sessions lists a user's sessions, newest first.
+func (s *Scope) Sessions(id models.UserID) ([]models.Session, error) {
+	return list[models.Session](s.handle, by("created_at", "id").newestFirst(), 0,
+		is("user_id", id))
+}
+
+// ConfirmSession notes that the session's person was there at now; ErrUnchanged when it is gone.
+func (s *Scope) ConfirmSession(idHash string, now time.Time) error {
+	return setOne[models.Session](s.handle, values{"confirmed_at": now}, is("id_hash", idHash))
+}
+
+// EndSession ends the user's session of that id; ErrUnchanged when there is none.
+func (s *Scope) EndSession(user models.UserID, id models.SessionID) error {
+	return exactlyOne(remove[models.Session](s.handle, is("user_id", user), is("id", id)))
 }
 
 // DeleteSession ends a session; that it is gone already is no error.
@@ -85,7 +121,17 @@ func (h *Hub) PurgeSessions(now, idle time.Time) (int64, error) {
 	return expired + idled, err
 }
 
-// VoidSessions ends every session of the hub (R34).
+// VoidSessions ends every session of the hub, and what else lets somebody in: API tokens,
+// invitations and half-done sign-ins, whose end may be younger than the backup (R34).
 func (h *Hub) VoidSessions() (int64, error) {
+	if _, err := remove[models.APIToken](h.handle, isNot("id", "")); err != nil {
+		return 0, err
+	}
+	if _, err := remove[models.Invitation](h.handle, isNot("id", "")); err != nil {
+		return 0, err
+	}
+	if _, err := remove[models.SignInChallenge](h.handle, isNot("id_hash", "")); err != nil {
+		return 0, err
+	}
 	return remove[models.Session](h.handle, isNot("id_hash", ""))
 }

@@ -41,6 +41,7 @@ func foreignScope(t *testing.T, s *store.Store) {
 				At: victim.Now, ReturnBy: soon, ReturnCodeHash: knownSecret}),
 			in.AppendAudit(&models.AuditRecord{At: victim.Now, ClusterID: c.ID}))
 	}))
+	must(t, victim.in(s, victim.storeCredentials))
 	before := victim.dump(t, s)
 	methods := reflect.TypeFor[*store.Scope]()
 	tried := 0
@@ -111,6 +112,7 @@ func (w World) dump(t *testing.T, s *store.Store) string {
 		return err
 	}))
 	must(t, w.dumpOIDC(s, &text))
+	must(t, w.dumpCredentials(s, &text))
 	return text.String()
 }
 
@@ -172,6 +174,7 @@ func (k knowledge) argument(want reflect.Type, place int) (reflect.Value, bool) 
 		store.AuditQuery{ClusterID: k.Cluster.ID}, int64(0), &checkpoint, cut,
 		store.AuditFilter{To: now.AddDate(1, 0, 0), ClusterID: k.Cluster.ID},
 		&user, session, &registration, &record, provider, login, &subject}
+	known = append(known, k.credentials(now)...)
 	if want == reflect.TypeFor[models.Fence]() {
 		if place > 1 {
 			return reflect.ValueOf(models.Fence{Incarnation: 9}), true

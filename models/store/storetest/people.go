@@ -76,7 +76,7 @@ func userAddresses(t *testing.T, s *store.Store) {
 
 func userChanges(t *testing.T, s *store.Store) {
 	w := Seed(t, s, "")
-	must(t, w.in(s, func(in *store.Scope) error { return in.SetPassword(w.User.ID, "hash") }))
+	must(t, w.in(s, func(in *store.Scope) error { return in.SetPassword(w.User.ID, "hash", w.Now) }))
 	must(t, w.in(s, func(in *store.Scope) error { return in.DisableUser(w.User.ID, w.Now) }))
 	wantErr(t, w.in(s, func(in *store.Scope) error { return in.DisableUser(w.User.ID, w.Now) }),
 		store.ErrUnchanged)
@@ -89,7 +89,7 @@ func userChanges(t *testing.T, s *store.Store) {
 	must(t, w.in(s, func(in *store.Scope) error { return in.EnableUser(w.User.ID) }))
 	wantErr(t, w.in(s, func(in *store.Scope) error { return in.EnableUser(w.User.ID) }),
 		store.ErrUnchanged)
-	wantErr(t, w.in(s, func(in *store.Scope) error { return in.SetPassword("nobody", "x") }),
+	wantErr(t, w.in(s, func(in *store.Scope) error { return in.SetPassword("nobody", "x", w.Now) }),
 		store.ErrUnchanged)
 }
 
