@@ -73,6 +73,7 @@ func TestOneReplicaRunsTheJobs(t *testing.T) {
 		return err == nil && held == fence
 	}
 	eventually(t, "the first hub has the lease", func() bool { return has(1) })
+	c.SealKeyFile = c.OwnSealKey() // the replicas of a hub share its seal key
 	c.Data = filepath.Join(t.TempDir(), "second")
 	start(t, c)
 	if err := first.stop(); err != nil {
