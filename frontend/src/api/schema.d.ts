@@ -1093,8 +1093,11 @@ export interface components {
             /** @description The comparison code as the publisher's page showed it, where the organization demands it. */
             comparison_code?: string;
         };
-        /** @enum {string} */
-        RegistrationState: "pending" | "claimed" | "completed" | "expired" | "denied" | "superseded" | "cancelled";
+        /**
+         * @description All but pending and claimed are final. Burned: it was used in a way that is not allowed, see ended_why.
+         * @enum {string}
+         */
+        RegistrationState: "pending" | "claimed" | "completed" | "expired" | "denied" | "superseded" | "cancelled" | "burned";
         Registration: {
             id: string;
             /** @enum {string} */
@@ -1127,6 +1130,11 @@ export interface components {
             comparison_code?: string;
             /** @description The cluster that came of it. */
             cluster_id?: string;
+            /**
+             * @description More of the end than its state; absent where the state says all.
+             * @enum {string}
+             */
+            ended_why?: "not_claimed" | "return_missing" | "other_session" | "comparison_code" | "member_gone" | "refused_at_node" | "refused_in_console";
         };
         RegistrationList: {
             items: components["schemas"]["Registration"][];
@@ -1485,8 +1493,6 @@ export interface components {
             domain?: string;
             require_comparison_code: boolean;
             require_second_factor: boolean;
-            /** @description The organization of the vendor, whose release engineers publish (R29). */
-            vendor?: boolean;
             oidc?: components["schemas"]["OidcProvider"];
         };
         OidcProvider: {

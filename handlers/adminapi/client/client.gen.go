@@ -320,6 +320,39 @@ func (e PermitState) Valid() bool {
 	}
 }
 
+// Defines values for RegistrationEndedWhy.
+const (
+	ComparisonCode   RegistrationEndedWhy = "comparison_code"
+	MemberGone       RegistrationEndedWhy = "member_gone"
+	NotClaimed       RegistrationEndedWhy = "not_claimed"
+	OtherSession     RegistrationEndedWhy = "other_session"
+	RefusedAtNode    RegistrationEndedWhy = "refused_at_node"
+	RefusedInConsole RegistrationEndedWhy = "refused_in_console"
+	ReturnMissing    RegistrationEndedWhy = "return_missing"
+)
+
+// Valid indicates whether the value is a known member of the RegistrationEndedWhy enum.
+func (e RegistrationEndedWhy) Valid() bool {
+	switch e {
+	case ComparisonCode:
+		return true
+	case MemberGone:
+		return true
+	case NotClaimed:
+		return true
+	case OtherSession:
+		return true
+	case RefusedAtNode:
+		return true
+	case RefusedInConsole:
+		return true
+	case ReturnMissing:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RegistrationKind.
 const (
 	RegistrationKindCluster     RegistrationKind = "cluster"
@@ -340,6 +373,7 @@ func (e RegistrationKind) Valid() bool {
 
 // Defines values for RegistrationState.
 const (
+	RegistrationStateBurned     RegistrationState = "burned"
 	RegistrationStateCancelled  RegistrationState = "cancelled"
 	RegistrationStateClaimed    RegistrationState = "claimed"
 	RegistrationStateCompleted  RegistrationState = "completed"
@@ -352,6 +386,8 @@ const (
 // Valid indicates whether the value is a known member of the RegistrationState enum.
 func (e RegistrationState) Valid() bool {
 	switch e {
+	case RegistrationStateBurned:
+		return true
 	case RegistrationStateCancelled:
 		return true
 	case RegistrationStateClaimed:
@@ -956,10 +992,7 @@ type OrganizationDetails struct {
 	Oidc                  *OidcProvider               `json:"oidc,omitempty"`
 	RequireComparisonCode bool                        `json:"require_comparison_code"`
 	RequireSecondFactor   bool                        `json:"require_second_factor"`
-
-	// Vendor The organization of the vendor, whose release engineers publish (R29).
-	Vendor *bool  `json:"vendor,omitempty"`
-	Zone   string `json:"zone"`
+	Zone                  string                      `json:"zone"`
 }
 
 // OrganizationDetailsLanguage defines model for OrganizationDetails.Language.
@@ -1069,6 +1102,9 @@ type Registration struct {
 	CreatedAt              time.Time `json:"created_at"`
 	DisplayName            string    `json:"display_name"`
 
+	// EndedWhy More of the end than its state; absent where the state says all.
+	EndedWhy *RegistrationEndedWhy `json:"ended_why,omitempty"`
+
 	// ExpiresAt 15 minutes after the beginning (R2).
 	ExpiresAt time.Time `json:"expires_at"`
 	Fqdn      string    `json:"fqdn"`
@@ -1086,9 +1122,14 @@ type Registration struct {
 	RequestedBy string  `json:"requested_by"`
 
 	// ReturnBy 2 minutes after the claim; only while claimed.
-	ReturnBy *time.Time        `json:"return_by,omitempty"`
-	State    RegistrationState `json:"state"`
+	ReturnBy *time.Time `json:"return_by,omitempty"`
+
+	// State All but pending and claimed are final. Burned: it was used in a way that is not allowed, see ended_why.
+	State RegistrationState `json:"state"`
 }
+
+// RegistrationEndedWhy More of the end than its state; absent where the state says all.
+type RegistrationEndedWhy string
 
 // RegistrationKind defines model for Registration.Kind.
 type RegistrationKind string
@@ -1098,7 +1139,7 @@ type RegistrationList struct {
 	Items []Registration `json:"items"`
 }
 
-// RegistrationState defines model for RegistrationState.
+// RegistrationState All but pending and claimed are final. Burned: it was used in a way that is not allowed, see ended_why.
 type RegistrationState string
 
 // Release defines model for Release.
