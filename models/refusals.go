@@ -59,7 +59,18 @@ var sentences = map[Code]text{
 	"node_registered_already": {"This node already belongs to a cluster. Deregister it first.", "このノードはすでにクラスタに属しています。先に登録を解除してください。"},
 	"invalid_claim":           {"The node's claim is not valid: {subject}.", "ノードの登録要求が正しくありません: {subject}。"},
 	"too_many_registrations":  {"Too many registrations are pending. Finish or cancel one first.", "保留中の登録が多すぎます。先に完了するか取り消してください。"},
-	"client_too_old":          {"The software of this node is too old to be registered.", "このノードのソフトウェアは古すぎるため登録できません。"},
+	"client_too_old":          {"The agent of this node is too old to be registered. Bring it to {subject} or later.", "このノードのエージェントは古すぎるため登録できません。{subject} 以降に更新してください。"},
+	"node_too_old":            {"The product on this node is too old to be registered. Bring it to {subject} or later.", "このノードの製品は古すぎるため登録できません。{subject} 以降に更新してください。"},
+	"registration_burned":     {"This registration was used in a way that is not allowed and has ended. Start it again in Connect Hub.", "この登録は許可されていない方法で使用されたため終了しました。Connect Hub で登録をやり直してください。"},
+	"role_publisher":          {"{subject} is the publisher of its cluster; only a publisher can take its place.", "{subject} はクラスタのパブリッシャです。置き換えられるのはパブリッシャだけです。"},
+	"role_subscriber":         {"{subject} is a subscriber of its cluster; only a subscriber can take its place.", "{subject} はクラスタのサブスクライバです。置き換えられるのはサブスクライバだけです。"},
+
+	"comparison_code_required": {"Your organization demands the comparison code. Type it as the publisher's page shows it.", "この組織では照合コードの入力が必要です。パブリッシャのページに表示されたコードを入力してください。"},
+	"comparison_code_differs":  {"This is not the comparison code of the publisher's page. If you did not open that page yourself, cancel the registration.", "パブリッシャのページの照合コードと一致しません。ご自身でそのページを開いていない場合は、登録を取り消してください。"},
+
+	"invalid_user_code": {"This is not a code of nodeclient register. It looks like BCDF-GHJK.", "nodeclient register のコードではありません。コードは BCDF-GHJK のような形式です。"},
+	"unknown_user_code": {"No node waits with this code. Codes are good for 15 minutes.", "このコードで待機しているノードはありません。コードの有効期限は 15 分です。"},
+	"other_environment": {"This node was set up for another environment than this hub's.", "このノードは、このハブとは別の環境向けに設定されています。"},
 
 	"invalid_time":        {"Enter a time from 00:00 to 23:59 as HH:MM.", "時刻は 00:00~23:59 の HH:MM 形式で入力してください。"},
 	"invalid_days":        {"Choose at least one day of the week, each once.", "曜日を 1 つ以上、重複なく選んでください。"},

@@ -29,7 +29,30 @@ const (
 	RegistrationDenied     RegistrationState = "denied"
 	RegistrationSuperseded RegistrationState = "superseded" // R4
 	RegistrationCancelled  RegistrationState = "cancelled"
+	RegistrationBurned     RegistrationState = "burned" // it was used in a way that R3 forbids
 )
+
+// Final says whether nothing leads out of the state.
+func (s RegistrationState) Final() bool {
+	return s != RegistrationPending && s != RegistrationClaimed
+}
+
+// EndedWhy says more of the end of a registration than its state.
+type EndedWhy string
+
+// The reasons.
+const (
+	EndedNotClaimed    EndedWhy = "not_claimed"        // 15 minutes passed (R2)
+	EndedReturnMissing EndedWhy = "return_missing"     // claimed, and the return leg never came (R2)
+	EndedOtherSession  EndedWhy = "other_session"      // the return leg came in another session (R3)
+	EndedWrongCode     EndedWhy = "comparison_code"    // the comparison code was typed wrongly too often
+	EndedMemberGone    EndedWhy = "member_gone"        // the member to be replaced is no member any more
+	EndedByNode        EndedWhy = "refused_at_node"    // its administrator did not accept (headless)
+	EndedByConsole     EndedWhy = "refused_in_console" // a full admin denied the code (headless)
+)
+
+// MaxComparisonAttempts is how often the comparison code may be typed wrongly.
+const MaxComparisonAttempts = 5
 
 // Registration is the 15-minute authorization of a cluster, or of one member (R1–R5).
 type Registration struct {
@@ -55,6 +78,12 @@ type Registration struct {
 	NodeID         NodeID    // of the replaced member
 	EndedAt        *time.Time
 	DismissedAt    *time.Time
+	EndedWhy       EndedWhy
+	Headless       bool // begun at the node's shell; its acceptance there takes the return leg's place
+	// CodeRequired: the comparison code must be typed to complete it, as the organization demanded
+	// when it was begun.
+	CodeRequired       bool
+	ComparisonAttempts int // how often it was typed wrongly
 }
 
 // Claimable says whether a claim at now is in time: 14:59.999 is, 15:00.000 is not (R2).

@@ -13,6 +13,12 @@ func awaited() where {
 	return oneOf("state", models.RegistrationPending, models.RegistrationClaimed)
 }
 
+// endedBadly are those whose cards stay until somebody has seen them.
+func endedBadly() where {
+	return oneOf("state", models.RegistrationExpired, models.RegistrationDenied,
+		models.RegistrationBurned)
+}
+
 // CreateRegistration stores a pending registration; an empty ID is filled. It refuses a second
 // pending one for the FQDN (OnePendingRegistration): supersede the old one first.
 func (s *Scope) CreateRegistration(r *models.Registration) error {
@@ -23,17 +29,53 @@ func (s *Scope) CreateRegistration(r *models.Registration) error {
 }
 
 // SupersedeRegistrations makes every open registration of the FQDN worthless, and puts away the
-// cards of those that ended badly (R4). It answers how many were still open.
-func (s *Scope) SupersedeRegistrations(fqdn models.FQDN, now time.Time) (int64, error) {
+// cards of those that ended badly (R4). It answers those that were still open, as they are now.
+func (s *Scope) SupersedeRegistrations(fqdn models.FQDN, now time.Time,
+) ([]models.Registration, error) {
 	_, err := set[models.Registration](s.handle, values{"dismissed_at": now},
-		is("fqdn", fqdn), is("dismissed_at", nil),
-		oneOf("state", models.RegistrationExpired, models.RegistrationDenied))
+		is("fqdn", fqdn), is("dismissed_at", nil), endedBadly())
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return set[models.Registration](s.handle,
-		values{"state": models.RegistrationSuperseded, "ended_at": now},
-		is("fqdn", fqdn), awaited())
+	open, err := list[models.Registration](s.handle, by("id"), maxSweep, is("fqdn", fqdn), awaited())
+	if err != nil {
+		return nil, err
+	}
+	return s.endAll(open, models.RegistrationSuperseded, "", now)
+}
+
+// EndReplacements ends the open replacements of a cluster's members, or of the one that is named,
+// because there is nothing to replace any more. It answers them as they are now.
+func (s *Scope) EndReplacements(cluster models.ClusterID, node models.NodeID, now time.Time,
+) ([]models.Registration, error) {
+	conditions := []where{is("kind", models.RegisterReplacement), is("cluster_id", cluster), awaited()}
+	if node != "" {
+		conditions = append(conditions, is("node_id", node))
+	}
+	open, err := list[models.Registration](s.handle, by("id"), maxSweep, conditions...)
+	if err != nil {
+		return nil, err
+	}
+	return s.endAll(open, models.RegistrationCancelled, models.EndedMemberGone, now)
+}
+
+func (s *Scope) endAll(open []models.Registration, state models.RegistrationState,
+	why models.EndedWhy, now time.Time,
+) ([]models.Registration, error) {
+	for i := range open {
+		r := &open[i]
+		err := setOne[models.Registration](s.handle, ending(state, why, now),
+			is("id", r.ID), is("state", r.State))
+		if err != nil {
+			return nil, err
+		}
+		r.State, r.EndedWhy, r.EndedAt = state, why, &now
+	}
+	return open, nil
+}
+
+func ending(state models.RegistrationState, why models.EndedWhy, now time.Time) values {
+	return values{"state": state, "ended_why": why, "ended_at": now}
 }
 
 // RegistrationByID answers the registration or ErrNotFound.
@@ -50,12 +92,12 @@ func (s *Scope) RegistrationByReturnCode(hash string) (models.Registration, erro
 }
 
 // Registrations lists what the console shows as cards, newest first: what is open, and what
-// expired or was denied until somebody dismisses it.
+// expired, was denied or burned until somebody dismisses it.
 func (s *Scope) Registrations() ([]models.Registration, error) {
 	return list[models.Registration](s.handle, by("created_at", "id").newestFirst(), maxSweep,
 		is("dismissed_at", nil),
 		oneOf("state", models.RegistrationPending, models.RegistrationClaimed,
-			models.RegistrationExpired, models.RegistrationDenied))
+			models.RegistrationExpired, models.RegistrationDenied, models.RegistrationBurned))
 }
 
 // OpenRegistrationOfNode answers the open replacement of a member, or nil.
@@ -138,12 +180,43 @@ func (s *Scope) DismissRegistration(id models.RegistrationID, now time.Time) err
 		is("id", id), is("dismissed_at", nil),
 		oneOf("state", models.RegistrationExpired, models.RegistrationDenied,
 			models.RegistrationCompleted, models.RegistrationSuperseded,
-			models.RegistrationCancelled))
+			models.RegistrationCancelled, models.RegistrationBurned))
+}
+
+// BurnRegistration ends a claimed one that was used in a way that R3 forbids; ErrUnchanged when it
+// has ended.
+func (s *Scope) BurnRegistration(id models.RegistrationID, why models.EndedWhy, now time.Time) error {
+	return setOne[models.Registration](s.handle, ending(models.RegistrationBurned, why, now),
+		is("id", id), is("state", models.RegistrationClaimed))
+}
+
+// CountComparison notes that the comparison code was typed wrongly, for the time after was; else
+// ErrUnchanged.
+func (s *Scope) CountComparison(id models.RegistrationID, was int) error {
+	return setOne[models.Registration](s.handle, values{"comparison_attempts": was + 1},
+		is("id", id), is("state", models.RegistrationClaimed), is("comparison_attempts", was))
+}
+
+// RefuseRegistration ends a claimed one because its node, or a full admin, does not want it;
+// ErrUnchanged when it has ended.
+func (s *Scope) RefuseRegistration(id models.RegistrationID, why models.EndedWhy, now time.Time,
+) error {
+	return setOne[models.Registration](s.handle, ending(models.RegistrationDenied, why, now),
+		is("id", id), is("state", models.RegistrationClaimed))
 }
 
 // RegistrationByID finds one whose tenant is not known yet, or answers ErrNotFound.
 func (h *Hub) RegistrationByID(id models.RegistrationID) (models.Registration, error) {
 	return take[models.Registration](h.handle, is("id", id))
+}
+
+// RegistrationByReturnCode finds what a return page is about, whoever's it is, or answers
+// ErrNotFound.
+func (h *Hub) RegistrationByReturnCode(hash string) (models.Registration, error) {
+	if hash == "" {
+		return models.Registration{}, ErrNotFound
+	}
+	return take[models.Registration](h.handle, is("return_code_hash", hash))
 }
 
 // RegistrationBySecretHash finds what a ticket is about, or answers ErrNotFound.
@@ -170,13 +243,16 @@ func (h *Hub) ExpireRegistrations(now time.Time) ([]models.Registration, error) 
 	ended := append(late, stranded...)
 	for i := range ended {
 		r := &ended[i]
-		err := setOne[models.Registration](h.handle,
-			values{"state": models.RegistrationExpired, "ended_at": now},
+		why := models.EndedNotClaimed
+		if r.State == models.RegistrationClaimed {
+			why = models.EndedReturnMissing
+		}
+		err := setOne[models.Registration](h.handle, ending(models.RegistrationExpired, why, now),
 			is("id", r.ID), is("state", r.State))
 		if err != nil {
 			return nil, err
 		}
-		r.State, r.EndedAt = models.RegistrationExpired, &now
+		r.State, r.EndedWhy, r.EndedAt = models.RegistrationExpired, why, &now
 	}
 	return ended, nil
 }

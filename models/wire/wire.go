@@ -17,12 +17,16 @@ const (
 	PathClaim   = "/api/node/v1/registrations/claim"
 	PathDeny    = "/api/node/v1/registrations/deny"
 	PathStatus  = "/api/node/v1/registrations/status"
-	PathTickets = "/api/node/v1/join-tickets"
-	PathJoin    = "/api/node/v1/join"
-	PathToken   = "/api/node/v1/token" //nolint:gosec // an address, no token
-	PathPoll    = "/api/node/v1/poll"
-	PathPermits = "/api/node/v1/permits/" // + id + "/confirm"
-	PathBundles = "/depot/bundles/"       // + digest
+	// The three of a registration that is begun at the node's shell.
+	PathHeadless       = "/api/node/v1/headless"
+	PathHeadlessPoll   = "/api/node/v1/headless/poll"
+	PathHeadlessAnswer = "/api/node/v1/headless/answer"
+	PathTickets        = "/api/node/v1/join-tickets"
+	PathJoin           = "/api/node/v1/join"
+	PathToken          = "/api/node/v1/token" //nolint:gosec // an address, no token
+	PathPoll           = "/api/node/v1/poll"
+	PathPermits        = "/api/node/v1/permits/" // + id + "/confirm"
+	PathBundles        = "/depot/bundles/"       // + digest
 )
 
 // Limits of what either side reads.
@@ -48,14 +52,18 @@ type InspectRequest struct {
 
 // InspectResponse is what the publisher's page shows.
 type InspectResponse struct {
-	Organization   string                  `json:"organization"`
+	Organization string `json:"organization"`
+	// Domain is the organization's, if the hub's operator has verified it.
+	Domain         string                  `json:"domain,omitempty"`
 	RequestedBy    string                  `json:"requested_by"`
 	Kind           models.RegistrationKind `json:"kind"`
 	DisplayName    string                  `json:"display_name"`
 	FQDN           models.FQDN             `json:"fqdn"`
 	ComparisonCode string                  `json:"comparison_code"`
-	ExpiresAt      time.Time               `json:"expires_at"`
-	Now            time.Time               `json:"now"`
+	// CodeRequired: the console asks for the comparison code before it completes the registration.
+	CodeRequired bool      `json:"code_required,omitempty"`
+	ExpiresAt    time.Time `json:"expires_at"`
+	Now          time.Time `json:"now"`
 }
 
 // ClaimRequest carries a JWS by the node's key over a Claim (typ "claim+jwt", header jwk).
@@ -96,6 +104,7 @@ type StatusRequest struct {
 // StatusResponse tells the state and, once completed, the identity.
 type StatusResponse struct {
 	State    models.RegistrationState `json:"state"`
+	Why      models.EndedWhy          `json:"why,omitempty"` // it has ended without an identity
 	Identity *Identity                `json:"identity,omitempty"`
 	Now      time.Time                `json:"now"`
 }

@@ -165,7 +165,7 @@ func (k knowledge) argument(want reflect.Type, place int) (reflect.Value, bool) 
 	cut := models.AuditRecord{OrganizationID: k.Organization.ID, Sequence: 1, Hash: knownSecret}
 	known := []any{k.Cluster.ID, k.Publisher.ID, k.User.ID, k.permit.ID, k.registration,
 		k.Cluster.FQDN, k.Cluster, k.Publisher, k.Rollout, k.permit, now, &now, knownSecret, int(1), uint64(9),
-		models.MemberActive, models.PermitOffered, models.RolloutActive, models.Withdrawn,
+		models.MemberActive, models.EndedOtherSession, models.PermitOffered, models.RolloutActive, models.Withdrawn,
 		models.Version("9"), []models.Version{"9"}, []models.Fact{{Name: "a"}},
 		store.Claimed{SecretHash: knownSecret, KeyThumb: knownSecret, At: now, ReturnBy: now,
 			ReturnCodeHash: "z"},

@@ -125,8 +125,8 @@ func supersede(t *testing.T, s *store.Store) {
 	wantDuplicate(t, w.in(s, func(in *store.Scope) error { return in.CreateRegistration(&again) }),
 		store.OnePendingRegistration)
 	must(t, w.in(s, func(in *store.Scope) error {
-		n, err := in.SupersedeRegistrations("new.example.com", w.Now)
-		want(t, "superseded", n, 1)
+		gone, err := in.SupersedeRegistrations("new.example.com", w.Now)
+		want(t, "superseded", len(gone), 1)
 		if err != nil {
 			return err
 		}
