@@ -155,7 +155,10 @@ func (s *Scope) AuditCut(instant time.Time, limit int) (*models.AuditRecord, err
 	if err != nil {
 		return nil, err
 	}
-	oldest, err := s.AuditChain(head.PrunedSequence, limit)
+	oldest, err := s.AuditChain(head.PrunedSequence, 1)
+	if err == nil && len(oldest) > 0 && oldest[0].At.Before(instant) {
+		oldest, err = s.AuditChain(head.PrunedSequence, limit)
+	}
 	if err != nil {
 		return nil, err
 	}

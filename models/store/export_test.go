@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"gorm.io/gorm"
 )
@@ -45,4 +46,17 @@ func SealedColumns() []string {
 		all = append(all, c.table+"."+c.column)
 	}
 	return all
+}
+
+// Clock answers the store's clock.
+func (s *Store) Clock() time.Time { return s.now() }
+
+// MigrateTo brings an empty database to an older form.
+func (s *Store) MigrateTo(ctx context.Context, version int64) error {
+	p, err := s.provider()
+	if err != nil {
+		return err
+	}
+	_, err = p.UpTo(ctx, version)
+	return err
 }

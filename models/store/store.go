@@ -48,6 +48,7 @@ type Store struct {
 	lastID   atomic.Int64
 	exchange exchange
 	retries  atomic.Uint64
+	turns    turns
 }
 
 // Open connects and checks. It refuses a connection whose settings do not read back as those that

@@ -50,8 +50,14 @@ func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	ctx, cancel := within(ctx)
 	defer cancel()
 	rest := txFirstRest
+	var chains []models.OrganizationID
 	for try := 1; ; try++ {
-		err := s.attempt(ctx, true, fn)
+		leave, err := s.turns.take(ctx, chains)
+		if err != nil {
+			return err
+		}
+		chains, err = s.attempt(ctx, true, fn)
+		leave()
 		if err == nil || try == txTries || !s.retryable(err) {
 			return err
 		}
@@ -67,7 +73,8 @@ func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
 func (s *Store) View(ctx context.Context, fn func(tx *Tx) error) error {
 	ctx, cancel := within(ctx)
 	defer cancel()
-	return s.attempt(ctx, false, fn)
+	_, err := s.attempt(ctx, false, fn)
+	return err
 }
 
 func within(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -95,7 +102,9 @@ func (s *Store) retryable(err error) bool {
 	return sqliteRetryable(err)
 }
 
-func (s *Store) attempt(ctx context.Context, writing bool, fn func(tx *Tx) error) (err error) {
+// attempt answers also which chains of audit records the transaction prolonged, or would have.
+func (s *Store) attempt(ctx context.Context, writing bool, fn func(tx *Tx) error) (
+	chains []models.OrganizationID, err error) {
 	db := s.read
 	options := &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 	if writing {
@@ -107,11 +116,12 @@ func (s *Store) attempt(ctx context.Context, writing bool, fn func(tx *Tx) error
 	}
 	begun := db.WithContext(ctx).Begin(options)
 	if begun.Error != nil {
-		return fmt.Errorf("cannot begin a transaction: %w", begun.Error)
+		return nil, fmt.Errorf("cannot begin a transaction: %w", begun.Error)
 	}
 	tx := &Tx{store: s, db: begun.Session(&gorm.Session{})}
 	done := false
 	defer func() {
+		chains = tx.chained()
 		if !done {
 			// a panic, a refusal: the connection must not keep the lock
 			begun.Rollback()
@@ -124,19 +134,19 @@ func (s *Store) attempt(ctx context.Context, writing bool, fn func(tx *Tx) error
 	if err != nil {
 		if tx.failed != nil && s.retryable(tx.failed) {
 			// whatever fn made of it: the transaction has to begin again
-			return tx.failed
+			return nil, tx.failed
 		}
-		return err
+		return nil, err
 	}
 	if tx.failed != nil {
-		return tx.failed
+		return nil, tx.failed
 	}
 	if err := begun.Commit().Error; err != nil {
-		return fmt.Errorf("cannot commit: %w", err)
+		return nil, fmt.Errorf("cannot commit: %w", err)
 	}
 	done = true
 	s.exchange.deliver(tx.messages)
-	return nil
+	return nil, nil
 }
 
 // In is the only way to a tenant's rows.
