@@ -53,6 +53,7 @@ func (a *API) CompleteRegistration(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	v, err := a.o.Fleet.CompleteRegistration(c.Request().Context(), handlers.Actor(c), body.Code)
+	v, err := a.o.Fleet.CompleteRegistration(c.Request().Context(), handlers.Actor(c),
+		fleet.Return{Code: body.Code, ComparisonCode: given(body.ComparisonCode)})
 	return answer(c, http.StatusOK, v, err, registrationOf)
 }

@@ -41,7 +41,25 @@ func registrationOf(r fleet.RegistrationView) gen.Registration {
 		CreatedAt: r.CreatedAt.UTC(), ExpiresAt: r.ExpiresAt.UTC(), ReturnBy: utc(r.ReturnBy),
 		RequestedBy: r.RequestedBy, Mine: r.Mine, OpenUrl: some(r.OpenURL),
 		ComparisonCode: some(r.ComparisonCode), ClusterId: some(r.ClusterID),
+		Headless: yes(r.Headless), ComparisonCodeRequired: yes(r.CodeRequired),
+		EndedWhy: (*gen.RegistrationEndedWhy)(some(r.EndedWhy)),
 	}
+}
+
+// given is an optional text, empty where it was left out.
+func given(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// yes leaves out what is not so.
+func yes(b bool) *bool {
+	if !b {
+		return nil
+	}
+	return &b
 }
 
 func windowOf(w fleet.WindowView) gen.Window {

@@ -266,6 +266,9 @@ func (f *Fleet) RemoveNode(ctx context.Context, a Actor, id models.ClusterID, no
 			w.touchCluster()
 		}
 		w.recordNode(ActionNodeRemoved, n, n.Member, models.MemberRemoved)
+		if err := f.endReplacements(w, s, n.ID); err != nil {
+			return err
+		}
 		if err := s.SetMember(n.ID, n.Member, models.MemberRemoved); err != nil {
 			return err
 		}
@@ -307,6 +310,9 @@ func (f *Fleet) Deregister(ctx context.Context, a Actor, id models.ClusterID, t 
 			w.apply([]rollout.Effect{
 				rollout.SetRolloutState{State: models.RolloutCancelled}})
 		}
+		if err := f.endReplacements(w, s, ""); err != nil {
+			return err
+		}
 		w.recordCluster(ActionClusterDeregistered, nil, nil)
 		w.gone = true // it leaves the roster
 		w.after = func() error { return s.Deregister(id, w.now) }
@@ -316,4 +322,13 @@ func (f *Fleet) Deregister(ctx context.Context, a Actor, id models.ClusterID, t 
 		f.forgetUnknown(id)
 	}
 	return err
+}
+
+// endReplacements ends the pending Replace node of a member that is none any more, or of all.
+func (f *Fleet) endReplacements(w *work, s *store.Scope, node models.NodeID) error {
+	gone, err := s.EndReplacements(w.cluster.ID, node, w.now)
+	if err != nil {
+		return err
+	}
+	return f.recordAll(s.Tx(), w.actor, gone, ActionRegistrationCancelled)
 }

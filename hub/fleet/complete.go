@@ -3,13 +3,9 @@ package fleet
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-
-	"connecthub/hub/keys"
 	"connecthub/models"
 	"connecthub/models/store"
 	"connecthub/models/wire"
@@ -19,61 +15,6 @@ import (
 
 // registrationShown is how long the card of an ended registration stays by itself.
 const registrationShown = 24 * time.Hour
-
-// CompleteRegistration is the return leg: once, within 2 minutes of the claim, in the session that
-// began it (R2, R3).
-func (f *Fleet) CompleteRegistration(ctx context.Context, a Actor, code string,
-) (RegistrationView, error) {
-	if !a.FullAdmin() {
-		return RegistrationView{}, models.Forbidden()
-	}
-	var reg models.Registration
-	err := f.o.Store.Update(ctx, func(tx *store.Tx) error {
-		s, now := tx.In(a.Organization), f.now()
-		var err error
-		reg, err = s.RegistrationByReturnCode(hashText(code))
-		if errors.Is(err, store.ErrNotFound) {
-			return models.Invalid("invalid_return_code", "code")
-		}
-		if err != nil {
-			return err
-		}
-		if err := completable(reg, a, now); err != nil {
-			return err
-		}
-		if err := f.become(tx, s, a, &reg, now); err != nil {
-			return err
-		}
-		err = s.CompleteRegistration(reg.ID, store.Completed{SessionHash: a.SessionHash,
-			ReturnCodeHash: hashText(code), At: now, ClusterID: reg.ClusterID, NodeID: reg.NodeID})
-		if errors.Is(err, store.ErrUnchanged) {
-			return &models.Refusal{Kind: models.KindGone, Code: "registration_used"}
-		}
-		if err != nil {
-			return err
-		}
-		reg.State, reg.EndedAt = models.RegistrationCompleted, &now
-		return f.tell(tx, reg.OrganizationID, reg.ClusterID, reg.ID)
-	})
-	if err != nil {
-		return RegistrationView{}, err
-	}
-	f.follow(ctx, reg.ClusterID)
-	return f.registrationView(a, reg), nil
-}
-
-func completable(r models.Registration, a Actor, now time.Time) error {
-	if r.SessionHash != a.SessionHash {
-		return models.Conflict("other_session", "")
-	}
-	if r.State != models.RegistrationClaimed {
-		return ended(r, now)
-	}
-	if !r.Completable(now) {
-		return &models.Refusal{Kind: models.KindGone, Code: "return_too_late"}
-	}
-	return nil
-}
 
 // become makes of a registration what it was for.
 func (f *Fleet) become(tx *store.Tx, s *store.Scope, a Actor, r *models.Registration,
@@ -208,7 +149,11 @@ func (f *Fleet) becomeReplacement(tx *store.Tx, s *store.Scope, a Actor, r *mode
 // completed. Only the key that claimed is told.
 func (f *Fleet) Status(ctx context.Context, r wire.StatusRequest) (wire.StatusResponse, error) {
 	var answer wire.StatusResponse
-	err := f.o.Store.View(ctx, func(tx *store.Tx) error {
+	by, err := f.readAssertion(r.Assertion)
+	if err != nil {
+		return answer, err
+	}
+	err = f.o.Store.View(ctx, func(tx *store.Tx) error {
 		reg, err := tx.Hub().RegistrationByID(r.RegistrationID)
 		if err != nil {
 			return notFound(err)
@@ -218,12 +163,12 @@ func (f *Fleet) Status(ctx context.Context, r wire.StatusRequest) (wire.StatusRe
 		if err := json.Unmarshal(reg.Claim, &c); err != nil {
 			return models.NotFound() // nobody has claimed it
 		}
-		if err := checkStatus(r, c.Key, now); err != nil {
+		if !by.about(reg.ID, c.Key) {
 			return models.Unauthorized("invalid_assertion")
 		}
-		answer = wire.StatusResponse{State: reg.State, Now: now}
+		answer = wire.StatusResponse{State: reg.State, Why: reg.EndedWhy, Now: now}
 		if reg.State == models.RegistrationClaimed && !reg.Completable(now) {
-			answer.State = models.RegistrationExpired
+			answer.State, answer.Why = models.RegistrationExpired, models.EndedReturnMissing
 		}
 		if reg.State != models.RegistrationCompleted {
 			return nil
@@ -239,19 +184,9 @@ func (f *Fleet) Status(ctx context.Context, r wire.StatusRequest) (wire.StatusRe
 	return answer, err
 }
 
-func checkStatus(r wire.StatusRequest, key wire.JWK, now time.Time) error {
-	public, err := key.Public()
-	if err != nil {
-		return err
-	}
-	var claims jwt.RegisteredClaims
-	err = keys.Verify(r.Assertion, public, keys.Want{Type: wire.TypeAssertion,
-		Issuer: string(r.RegistrationID), Audience: wire.Audience, Now: now, Leeway: clockSlack},
-		&claims)
-	if err == nil && claims.Subject != string(r.RegistrationID) {
-		return keys.ErrToken
-	}
-	return err
+// about says whether an assertion is of this key and speaks of this registration.
+func (a assertion) about(id models.RegistrationID, key wire.JWK) bool {
+	return a.Subject == string(id) && a.thumb == key.Thumbprint()
 }
 
 // identity is what a registered node is to the hub.

@@ -24,6 +24,12 @@ type Options struct {
 	Now       func() time.Time
 	Log       *slog.Logger
 	PublicURL string // of the console, e.g. https://hub.example.com
+	// Environment tells installations apart that could share a key, such as a test hub that was made
+	// from a backup: a ticket counts in its own only. Empty is PublicURL.
+	Environment string
+	// MinVersion and MinClient are the oldest product and agent that may be registered; empty is any.
+	MinVersion models.Version
+	MinClient  models.Version
 	// NodePagePort is the port of a publisher's own page; nil means 8445.
 	NodePagePort func(models.FQDN) int
 	PollNear     time.Duration // in or near a window; default 30 s
@@ -37,6 +43,7 @@ type Fleet struct {
 	hub     atomic.Pointer[models.HubState]
 	roster  roster
 	tokens  tokens
+	nonces  nonces
 	events  broker
 	// releases are as they were when the roster was last read because of them.
 	releases atomic.Pointer[map[models.ReleaseID]models.ReleaseState]
@@ -52,6 +59,9 @@ func New(o Options) (*Fleet, error) {
 	}
 	if o.PollFar == 0 {
 		o.PollFar = 5 * time.Minute
+	}
+	if o.Environment == "" {
+		o.Environment = o.PublicURL
 	}
 	if o.NodePagePort == nil {
 		o.NodePagePort = func(models.FQDN) int { return 8445 }

@@ -115,7 +115,14 @@ func (f *Fleet) PurgeOld(ctx context.Context) error {
 	f.tokens.drop(now)
 	f.tokens.mu.Unlock()
 	return f.o.Store.Update(ctx, func(tx *store.Tx) error {
-		_, err := tx.Hub().PurgeAssertions(now)
+		h := tx.Hub()
+		if err := h.ExpireHeadless(now, now.Add(-headlessKept)); err != nil {
+			return err
+		}
+		if err := h.PurgeAttempts(now); err != nil {
+			return err
+		}
+		_, err := h.PurgeAssertions(now)
 		return err
 	})
 }

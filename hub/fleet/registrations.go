@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"time"
 
 	"connecthub/models"
 	"connecthub/models/store"
@@ -27,7 +28,7 @@ func (f *Fleet) CreateRegistration(ctx context.Context, a Actor, displayName, fq
 		return RegistrationView{}, err
 	}
 	r := models.Registration{Kind: models.RegisterCluster, DisplayName: name, FQDN: publisher}
-	return f.begin(ctx, a, &r, func(s *store.Scope) error { return free(s, name, publisher) })
+	return f.begin(ctx, a, &r, func(s *store.Scope) error { return free(s, name, publisher) }, nil)
 }
 
 // free refuses a name or a FQDN that a cluster, or for the name a waiting registration, has.
@@ -60,36 +61,25 @@ func free(s *store.Scope, name string, fqdn models.FQDN) error {
 	return nil
 }
 
-// begin stores a pending registration of the session that asks.
+// begin stores a pending registration of the session that asks; and is what belongs into the same
+// transaction, or nil.
 func (f *Fleet) begin(ctx context.Context, a Actor, r *models.Registration,
-	check func(s *store.Scope) error,
+	check func(s *store.Scope) error, and func(tx *store.Tx) error,
 ) (RegistrationView, error) {
 	if a.SessionHash == "" {
 		return RegistrationView{}, models.Forbidden() // nothing could complete it (R3)
 	}
 	err := f.o.Store.Update(ctx, func(tx *store.Tx) error {
-		s, now := tx.In(a.Organization), f.now()
-		if err := check(s); err != nil {
+		if err := check(tx.In(a.Organization)); err != nil {
 			return err
 		}
-		if n, err := s.RegistrationsOpen(); err != nil {
-			return err
-		} else if n >= maxOpenRegistrations {
-			return &models.Refusal{Kind: models.KindTooMany, Code: "too_many_registrations"}
-		}
-		if _, err := s.SupersedeRegistrations(r.FQDN, now); err != nil {
+		if err := f.store(tx, a, r, f.now()); err != nil {
 			return err
 		}
-		r.ID = store.NewID[models.RegistrationID](tx)
-		r.OrganizationID, r.State = a.Organization, models.RegistrationPending
-		r.SecretHash, r.SessionHash = hashOf(f.secretOf(r.ID)), a.SessionHash
-		r.UserID, r.RequestedBy = a.UserID, a.Name
-		r.CreatedAt, r.ExpiresAt = now, now.Add(models.RegistrationTTL)
-		row := *r
-		if err := s.CreateRegistration(&row); err != nil {
+		if err := f.recordRegistration(tx, a, *r, ActionRegistrationBegun); err != nil || and == nil {
 			return err
 		}
-		return f.recordRegistration(tx, a, *r, ActionRegistrationBegun)
+		return and(tx)
 	})
 	if err != nil {
 		return RegistrationView{}, err
@@ -97,13 +87,65 @@ func (f *Fleet) begin(ctx context.Context, a Actor, r *models.Registration,
 	return f.registrationView(a, *r), nil
 }
 
+// store makes the row of a registration; what was open for the same FQDN is worthless from then on,
+// and recorded as such (R4).
+func (f *Fleet) store(tx *store.Tx, a Actor, r *models.Registration, now time.Time) error {
+	s := tx.In(a.Organization)
+	if n, err := s.RegistrationsOpen(); err != nil {
+		return err
+	} else if n >= maxOpenRegistrations {
+		return &models.Refusal{Kind: models.KindTooMany, Code: "too_many_registrations"}
+	}
+	org, err := s.Own()
+	if err != nil {
+		return err
+	}
+	old, err := s.SupersedeRegistrations(r.FQDN, now)
+	if err != nil {
+		return err
+	}
+	if err := f.recordAll(tx, a, old, ActionRegistrationSuperseded); err != nil {
+		return err
+	}
+	r.ID = store.NewID[models.RegistrationID](tx)
+	r.OrganizationID, r.State = a.Organization, models.RegistrationPending
+	r.SecretHash, r.SessionHash = hashOf(f.secretOf(r.ID)), a.SessionHash
+	r.UserID, r.RequestedBy = a.UserID, a.Name
+	r.CreatedAt = now
+	if r.ExpiresAt.IsZero() || !r.Headless {
+		r.ExpiresAt = now.Add(models.RegistrationTTL)
+	}
+	r.CodeRequired = org.RequireComparisonCode && !r.Headless
+	row := *r
+	return s.CreateRegistration(&row)
+}
+
+// recordAll writes one audit record for each registration.
+func (f *Fleet) recordAll(tx *store.Tx, a Actor, all []models.Registration, action Action) error {
+	for _, r := range all {
+		if err := f.recordRegistration(tx, a, r, action); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // recordRegistration writes the audit record of a registration and tells the consoles.
 func (f *Fleet) recordRegistration(tx *store.Tx, a Actor, r models.Registration, action Action,
 ) error {
+	after := map[string]any{"fqdn": r.FQDN, "kind": r.Kind}
+	if r.KeyThumb != "" {
+		after["key"] = r.KeyThumb
+	}
+	if r.EndedWhy != "" {
+		after["why"] = r.EndedWhy
+	}
+	if r.Headless {
+		after["headless"] = true
+	}
 	record := a.Audit("", f.now(), models.Change{Organization: r.OrganizationID,
 		Action: string(action), TargetKind: "registration", TargetID: string(r.ID),
-		TargetName: r.DisplayName, Cluster: r.ClusterID,
-		After: map[string]any{"fqdn": r.FQDN, "kind": r.Kind}})
+		TargetName: r.DisplayName, Cluster: r.ClusterID, After: after})
 	if err := tx.In(r.OrganizationID).AppendAudit(&record); err != nil {
 		return err
 	}
@@ -113,12 +155,19 @@ func (f *Fleet) recordRegistration(tx *store.Tx, a Actor, r models.Registration,
 func (f *Fleet) registrationView(a Actor, r models.Registration) RegistrationView {
 	now := f.now()
 	v := RegistrationView{ID: r.ID, Kind: r.Kind, DisplayName: r.DisplayName, FQDN: r.FQDN,
-		State: r.State, CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt,
+		State: r.State, EndedWhy: r.EndedWhy, CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt,
 		RequestedBy: r.RequestedBy, Mine: a.SessionHash != "" && a.SessionHash == r.SessionHash,
-		ComparisonCode: r.ComparisonCode, ClusterID: r.ClusterID}
-	if r.State == models.RegistrationPending && !r.Claimable(now) ||
-		r.State == models.RegistrationClaimed && !r.Completable(now) {
-		v.State = models.RegistrationExpired // the job that writes it down comes a little later
+		ComparisonCode: r.ComparisonCode, ClusterID: r.ClusterID, Headless: r.Headless,
+		CodeRequired: r.CodeRequired}
+	if r.CodeRequired {
+		v.ComparisonCode = "" // whoever types it must have read it on the node's page
+	}
+	// The job that writes an end down comes a little later.
+	switch {
+	case r.State == models.RegistrationPending && !r.Claimable(now):
+		v.State, v.EndedWhy = models.RegistrationExpired, models.EndedNotClaimed
+	case r.State == models.RegistrationClaimed && !r.Completable(now):
+		v.State, v.EndedWhy = models.RegistrationExpired, models.EndedReturnMissing
 	}
 	if v.State == models.RegistrationClaimed {
 		v.ReturnBy = r.ReturnBy
@@ -212,5 +261,5 @@ func (f *Fleet) ReplaceNode(ctx context.Context, a Actor, id models.ClusterID,
 			}
 		}
 		return models.NotFound()
-	})
+	}, nil)
 }

@@ -18,12 +18,13 @@ import (
 // says when a registration ends (R2).
 const ticketSlack = time.Minute
 
-// ticketClaims is what a ticket says: for which node of which hub and registration, with the secret
-// that counts once.
+// ticketClaims is what a ticket says: for which node of which hub, environment and registration, with
+// the secret that counts once.
 type ticketClaims struct {
 	jwt.RegisteredClaims
-	FQDN   models.FQDN `json:"fqdn"`
-	Secret string      `json:"secret"`
+	FQDN        models.FQDN `json:"fqdn"`
+	Environment string      `json:"env"`
+	Secret      string      `json:"secret"`
 }
 
 // secretOf is the one-time secret of a registration. It is derived, so that Open again can make the
@@ -34,7 +35,7 @@ func (f *Fleet) secretOf(id models.RegistrationID) []byte {
 
 func (f *Fleet) ticketOf(r models.Registration) (string, error) {
 	return f.o.Keys.Sign(wire.TypeTicket, ticketClaims{FQDN: r.FQDN,
-		Secret: base64.RawURLEncoding.EncodeToString(f.secretOf(r.ID)),
+		Environment: f.o.Environment, Secret: base64.RawURLEncoding.EncodeToString(f.secretOf(r.ID)),
 		RegisteredClaims: jwt.RegisteredClaims{Issuer: f.hubID(), Subject: string(r.ID),
 			Audience:  jwt.ClaimStrings{wire.Audience},
 			ExpiresAt: jwt.NewNumericDate(r.ExpiresAt.Add(ticketSlack))}})
@@ -63,7 +64,7 @@ func (f *Fleet) readTicket(text string) (ticket, error) {
 	err := keys.Verify(text, f.o.Keys.Verifier(), keys.Want{Type: wire.TypeTicket,
 		Issuer: f.hubID(), Audience: wire.Audience, Now: f.now(), Leeway: 100 * 365 * 24 * time.Hour},
 		&claims)
-	if err != nil || claims.Subject == "" {
+	if err != nil || claims.Subject == "" || claims.Environment != f.o.Environment {
 		return ticket{}, models.Invalid("invalid_ticket", "ticket")
 	}
 	secret, err := base64.RawURLEncoding.DecodeString(claims.Secret)
@@ -101,6 +102,8 @@ func ended(r models.Registration, now time.Time) error {
 		return gone("registration_superseded")
 	case models.RegistrationCancelled:
 		return gone("registration_cancelled")
+	case models.RegistrationBurned:
+		return gone("registration_burned")
 	}
 	return gone("registration_used")
 }

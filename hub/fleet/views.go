@@ -22,8 +22,11 @@ type RegistrationView struct {
 	RequestedBy    string
 	Mine           bool   // this session began it
 	OpenURL        string // only while pending and mine
-	ComparisonCode string
+	ComparisonCode string // empty where it has to be typed
 	ClusterID      models.ClusterID
+	EndedWhy       models.EndedWhy
+	Headless       bool
+	CodeRequired   bool
 }
 
 // ClusterState is the word on a cluster's card.

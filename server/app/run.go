@@ -71,7 +71,8 @@ func serve(ctx context.Context, c config.Config, h *hub, around Around) error {
 	}
 	f, err := fleet.New(fleet.Options{Store: h.store, Keys: signing, Now: around.Now,
 		Log: around.Log, PublicURL: c.Public(), NodePagePort: c.PagePort, PollNear: c.PollNear,
-		PollFar: c.PollFar})
+		PollFar: c.PollFar, Environment: c.Environment, MinVersion: models.Version(c.MinVersion),
+		MinClient: models.Version(c.MinClient)})
 	if err != nil {
 		return err
 	}

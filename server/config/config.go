@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"connecthub/models"
 	"connecthub/scheduler/window"
@@ -49,6 +50,9 @@ type Config struct {
 
 	PollNear      time.Duration  `default:"30s" help:"How often a node polls in or near a window." group:"Nodes"`
 	PollFar       time.Duration  `default:"5m" help:"How often a node polls otherwise; at most 5m." group:"Nodes"`
+	Environment   string         `help:"Name of this installation, in every registration ticket; default: the console's address. Nodes that were set up for another one refuse." placeholder:"NAME" group:"Nodes"`
+	MinVersion    string         `help:"Oldest product that may be registered; default: any." placeholder:"VERSION" group:"Nodes"`
+	MinClient     string         `help:"Oldest agent that may be registered; default: any." placeholder:"VERSION" group:"Nodes"`
 	NodePagePort  int            `default:"8445" help:"Port of a publisher's own page." group:"Nodes"`
 	NodePagePorts map[string]int `help:"Port of the page by FQDN, for demonstrations on one machine." placeholder:"FQDN=PORT;…" group:"Nodes"`
 
@@ -100,6 +104,10 @@ func (c Config) Validate() error {
 	refuse(c.PollNear >= minPoll && c.PollNear <= c.PollFar, "poll-near",
 		"from 100ms to --poll-far")
 	refuse(c.PollFar <= maxPollFar, "poll-far", "at most 5m")
+	refuse(len(c.Environment) <= maxEnvironment && printable(c.Environment), "environment",
+		"at most 128 printable characters")
+	refuse(validVersion(c.MinVersion), "min-version", "not a version")
+	refuse(validVersion(c.MinClient), "min-client", "not a version")
 	refuse(validPort(c.NodePagePort), "node-page-port", "from 1 to 65535")
 	for name, port := range c.NodePagePorts {
 		_, err := models.ParseFQDN(name)
@@ -108,6 +116,21 @@ func (c Config) Validate() error {
 	refuse(c.Deadline >= time.Second && c.Deadline <= maxDeadline, "deadline", "from 1s to 5m")
 	refuse(c.ShutdownWait >= 0 && c.ShutdownWait <= maxDeadline, "shutdown-wait", "at most 5m")
 	return errors.Join(wrong...)
+}
+
+// maxEnvironment bounds the name of an installation.
+const maxEnvironment = 128
+
+func printable(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
+}
+
+func validVersion(text string) bool {
+	if text == "" {
+		return true
+	}
+	_, err := models.ParseVersion(text)
+	return err == nil
 }
 
 func validPort(p int) bool { return p >= 1 && p <= 65535 }
