@@ -33,7 +33,7 @@ var packageMap = map[string]string{
 	"scheduler/window":  "",
 	"scheduler/rollout": "models scheduler/window",
 
-	"hub/audit":    "models models/store",
+	"hub/audit":    "models models/store hub/keys github.com/golang-jwt/jwt/v5",
 	"hub/seal":     "models",
 	"hub/keys":     "models models/wire hub/seal github.com/golang-jwt/jwt/v5",
 	"hub/fleet":    "models models/manifest models/store models/wire scheduler/window scheduler/rollout hub/audit hub/depot hub/keys github.com/golang-jwt/jwt/v5 github.com/google/uuid",
@@ -41,7 +41,7 @@ var packageMap = map[string]string{
 	"hub/depot":    "models models/manifest models/store hub/audit github.com/klauspost/compress/…",
 
 	"handlers":                 "models models/wire github.com/labstack/echo/… github.com/google/uuid github.com/prometheus/… golang.org/x/time/rate",
-	"handlers/adminapi":        "models models/wire handlers handlers/adminapi/gen hub/fleet hub/identity hub/depot scheduler/window github.com/labstack/echo/… github.com/getkin/kin-openapi/… github.com/oapi-codegen/runtime/…",
+	"handlers/adminapi":        "models models/wire handlers handlers/adminapi/gen hub/audit hub/fleet hub/identity hub/depot scheduler/window github.com/labstack/echo/… github.com/getkin/kin-openapi/… github.com/oapi-codegen/runtime/…",
 	"handlers/adminapi/gen":    "github.com/labstack/echo/… github.com/oapi-codegen/runtime/… github.com/getkin/kin-openapi/…",
 	"handlers/adminapi/client": "github.com/oapi-codegen/runtime/…",
 	"handlers/nodeapi":         "models models/wire handlers hub/fleet github.com/labstack/echo/…",
