@@ -38,6 +38,7 @@ var packageMap = map[string]string{
 	"hub/keys":     "models models/wire hub/seal github.com/golang-jwt/jwt/v5",
 	"hub/fleet":    "models models/manifest models/store models/wire scheduler/window scheduler/rollout hub/audit hub/depot hub/keys github.com/golang-jwt/jwt/v5 github.com/google/uuid",
 	"hub/identity": "models models/store scheduler/window golang.org/x/crypto/argon2",
+	"hub/oidc":     "models models/store hub/identity hub/seal github.com/coreos/go-oidc/… golang.org/x/oauth2 golang.org/x/time/rate",
 	"hub/depot":    "models models/manifest models/store hub/audit github.com/klauspost/compress/…",
 
 	"handlers":                 "models models/wire github.com/labstack/echo/… github.com/google/uuid github.com/prometheus/… golang.org/x/time/rate",

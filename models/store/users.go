@@ -133,5 +133,8 @@ func (h *Hub) VoidSessions() (int64, error) {
 	if _, err := remove[models.SignInChallenge](h.handle, isNot("id_hash", "")); err != nil {
 		return 0, err
 	}
+	if _, err := remove[models.OIDCLogin](h.handle, isNot("state_hash", "")); err != nil {
+		return 0, err
+	}
 	return remove[models.Session](h.handle, isNot("id_hash", ""))
 }
