@@ -113,6 +113,10 @@ type Node struct {
 	KeyThumb       string // RFC 7638 SHA-256 thumbprint of its key; empty while expected
 	PublicKey      string // JWK
 	JoinedAt       *time.Time
+	// Generation counts the tokens that the node has asked for with its keys, and GenerationMark is
+	// what it drew for the last one: of two copies only one can be the next.
+	Generation     uint64
+	GenerationMark string
 
 	Version       Version // of the product
 	ClientVersion string

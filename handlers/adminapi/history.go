@@ -120,6 +120,8 @@ func changeTexts() map[string]words {
 		"node_admitted":        {"{subject} was admitted.", "{subject} の参加を承認しました。"},
 		"node_removed":         {"{subject} was removed.", "{subject} を削除しました。"},
 		"node_replaced":        {"{subject} was replaced.", "{subject} を交換しました。"},
+		"node_quarantined":     {"{subject} was put in quarantine: its credential was used by more than one machine. Replace the node.", "{subject} を隔離しました。資格情報が複数のマシンで使用されています。ノードを交換してください。"},
+		"key_rotated":          {"{subject} has a new key.", "{subject} の鍵を更新しました。"},
 		"version_adopted":      {"The version of {subject} was adopted.", "{subject} のバージョンを引き継ぎました。"},
 		"upgrade_despite":      {"The next permit may pass although {subject} does not serve.", "{subject} が応答していなくても、次の許可を 1 回だけ認めました。"},
 		"member_changed":       {"The membership of {subject} changed.", "{subject} のメンバー状態が変わりました。"},

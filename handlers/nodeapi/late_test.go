@@ -29,7 +29,7 @@ func TestR32AnOldKeyFetchesNothingFromALateReplica(t *testing.T) {
 	if refused != "" {
 		t.Fatal(refused)
 	}
-	done, err := w.fleet.CompleteRegistration(t.Context(), w.admin, code)
+	done, err := w.fleet.CompleteRegistration(t.Context(), w.admin, fleet.Return{Code: code})
 	must(t, err)
 	identity := fresh.identity(done.ID)
 	fresh.id, fresh.cluster = identity.NodeID, identity.ClusterID

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"connecthub/hub/fleet"
 	"connecthub/models"
 	"connecthub/models/wire"
 )
@@ -26,6 +28,8 @@ type node struct {
 	token   string
 	state   wire.PollRequest
 	skew    time.Duration
+
+	generation uint64
 }
 
 func (w *world) newNode(name models.FQDN, version models.Version) *node {
@@ -61,11 +65,24 @@ func (n *node) claim(ticket string, role models.NodeRole, members ...models.FQDN
 		Members: append([]models.FQDN{n.name}, members...)}})
 }
 
+// assertion is fresh by the hub's nonce; each is the node's next generation.
 func (n *node) assertion(subject string) string {
 	now := n.w.clock.Now().Add(n.skew)
-	return n.sign(wire.TypeAssertion, jwt.RegisteredClaims{Issuer: subject, Subject: subject,
-		Audience: jwt.ClaimStrings{wire.Audience}, ID: rand.Text(), IssuedAt: jwt.NewNumericDate(now),
-		ExpiresAt: jwt.NewNumericDate(now.Add(time.Minute))})
+	n.generation++
+	return n.signValue(wire.TypeAssertion, wire.AssertionClaims{Issuer: subject, Subject: subject,
+		Audience: wire.Audience, ID: rand.Text(), IssuedAt: now.Unix(),
+		ExpiresAt: now.Add(time.Minute).Unix(), Nonce: n.w.fleet.Nonce()[0],
+		Generation: n.generation, Mark: rand.Text()})
+}
+
+// signValue signs any claims.
+func (n *node) signValue(typ string, v any) string {
+	n.w.t.Helper()
+	raw, err := json.Marshal(v)
+	must(n.w.t, err)
+	var claims jwt.MapClaims
+	must(n.w.t, json.Unmarshal(raw, &claims))
+	return n.sign(typ, claims)
 }
 
 // register brings a cluster up as people do: console, publisher's page, return, joins.
@@ -77,7 +94,7 @@ func (w *world) register(display string, names ...models.FQDN) (models.ClusterID
 	if refused != "" {
 		w.t.Fatalf("the claim was refused: %s", refused)
 	}
-	reg, err := w.fleet.CompleteRegistration(w.t.Context(), w.admin, code)
+	reg, err := w.fleet.CompleteRegistration(w.t.Context(), w.admin, fleet.Return{Code: code})
 	must(w.t, err)
 	identity := pub.identity(reg.ID)
 	pub.id, pub.cluster = identity.NodeID, identity.ClusterID
@@ -153,6 +170,9 @@ func (n *node) login() (models.Code, string) {
 	refused, statement := n.w.post(wire.PathToken, "",
 		wire.TokenRequest{Assertion: n.assertion(string(n.id))}, &answer)
 	n.token = answer.AccessToken
+	n.w.proofs.mu.Lock()
+	n.w.proofs.known[n.token] = wire.NewProver(n.key)
+	n.w.proofs.mu.Unlock()
 	return refused, statement
 }
 
@@ -268,4 +288,16 @@ func (n *node) upgrade(p *wire.Permit) {
 		n.poll()
 	}
 	n.end(models.Succeeded)
+}
+
+// identify is who the node is to the hub that its request reaches.
+func (w *world) identify(n *node) fleet.NodeIdentity {
+	w.t.Helper()
+	r := httptest.NewRequestWithContext(w.t.Context(), http.MethodPost, wire.PathPoll, nil)
+	w.nonce = w.fleet.Nonce()[0]
+	w.prove(r, n.token)
+	identity, err := w.fleet.Authenticate(w.t.Context(), wire.Credentials{Token: n.token,
+		Proof: r.Header.Get(wire.HeaderProof), Method: r.Method, Host: r.Host, Path: r.URL.Path})
+	must(w.t, err)
+	return identity
 }

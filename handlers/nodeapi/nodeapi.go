@@ -3,8 +3,8 @@
 package nodeapi
 
 import (
+	"errors"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/labstack/echo/v4"
@@ -27,15 +27,21 @@ type api struct {
 // Register adds the routes of the node API.
 func Register(e *echo.Echo, f *fleet.Fleet) {
 	a := api{fleet: f, scratch: &sync.Pool{New: func() any { return new([usualSize]byte) }}}
-	e.POST(wire.PathInspect, a.inspect)
-	e.POST(wire.PathClaim, a.claim)
-	e.POST(wire.PathDeny, a.deny)
-	e.POST(wire.PathStatus, a.status)
-	e.POST(wire.PathTickets, a.tickets)
-	e.POST(wire.PathJoin, a.join)
-	e.POST(wire.PathToken, a.token)
-	e.POST(wire.PathPoll, a.poll)
-	e.POST(wire.PathPermits+":id/confirm", a.confirm)
+	nonced := handlers.Nonced(f.Nonce)
+	post := func(path string, h echo.HandlerFunc) { e.POST(path, h, nonced) }
+	post(wire.PathInspect, a.inspect)
+	post(wire.PathClaim, a.claim)
+	post(wire.PathDeny, a.deny)
+	post(wire.PathStatus, a.status)
+	post(wire.PathHeadless, a.startHeadless)
+	post(wire.PathHeadlessPoll, a.pollHeadless)
+	post(wire.PathHeadlessAnswer, a.answerHeadless)
+	post(wire.PathTickets, a.tickets)
+	post(wire.PathJoin, a.join)
+	post(wire.PathToken, a.token)
+	post(wire.PathKeys, a.keys)
+	post(wire.PathPoll, a.poll)
+	post(wire.PathPermits+":id/confirm", a.confirm)
 }
 
 func (a api) inspect(c echo.Context) error {
@@ -104,7 +110,16 @@ func (a api) token(c echo.Context) error {
 		return err
 	}
 	answer, err := a.fleet.Token(c.Request().Context(), r)
-	return reply(c, answer, err)
+	return reply(c, answer, refused(c, err))
+}
+
+func (a api) keys(c echo.Context) error {
+	var r wire.RotateRequest
+	if err := handlers.ReadJSON(c, &r); err != nil {
+		return err
+	}
+	answer, err := a.fleet.RotateKey(c.Request().Context(), handlers.Actor(c), r)
+	return reply(c, answer, refused(c, err))
 }
 
 func (a api) poll(c echo.Context) error {
@@ -147,18 +162,20 @@ func (a api) confirm(c echo.Context) error {
 	return reply(c, answer, err)
 }
 
+// node says who sends the request.
 func (a api) node(c echo.Context) (fleet.NodeIdentity, error) {
-	return a.fleet.Authenticate(c.Request().Context(), accessToken(c))
+	n, err := a.fleet.Authenticate(c.Request().Context(), handlers.Credentials(c))
+	return n, refused(c, err)
 }
 
-// accessToken is the access token of a request, or empty.
-func accessToken(c echo.Context) string {
-	header := c.Request().Header.Get(echo.HeaderAuthorization)
-	scheme, token, ok := strings.Cut(header, " ")
-	if !ok || !strings.EqualFold(scheme, "DPoP") && !strings.EqualFold(scheme, "Bearer") {
-		return ""
+// refused puts into the headers what a node needs to do better: the scheme, and the nonce where the
+// refusal asks this node alone.
+func refused(c echo.Context, err error) error {
+	var asks *fleet.Challenge
+	if errors.As(err, &asks) {
+		handlers.SetNonce(c, asks.Nonce)
 	}
-	return token
+	return handlers.Challenged(c, err)
 }
 
 // reply sends an answer of the fleet; every one of them holds for one node and one moment.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"connecthub/hub/fleet"
 	"connecthub/models"
 	"connecthub/models/store"
 	"connecthub/models/store/storetest"
@@ -88,14 +89,14 @@ func TestR3AReturnCodeCountsOnceAndOnlyInTheSessionThatBegan(t *testing.T) {
 	code, _ := pub.allow(w.begin("Tokyo", pub.name))
 	other := w.admin
 	other.SessionHash = "session-2"
-	_, err := w.fleet.CompleteRegistration(t.Context(), other, code)
+	_, err := w.fleet.CompleteRegistration(t.Context(), other, fleet.Return{Code: code})
 	refusedWith(t, err, "other_session")
-	_, err = w.fleet.CompleteRegistration(t.Context(), w.admin, "x"+code[1:])
+	_, err = w.fleet.CompleteRegistration(t.Context(), w.admin, fleet.Return{Code: "x" + code[1:]})
 	refusedWith(t, err, "invalid_return_code")
 	w.clock.Advance(models.ReturnTTL - time.Microsecond)
-	_, err = w.fleet.CompleteRegistration(t.Context(), w.admin, code)
+	_, err = w.fleet.CompleteRegistration(t.Context(), w.admin, fleet.Return{Code: code})
 	must(t, err)
-	_, err = w.fleet.CompleteRegistration(t.Context(), w.admin, code)
+	_, err = w.fleet.CompleteRegistration(t.Context(), w.admin, fleet.Return{Code: code})
 	refusedWith(t, err, "registration_used")
 }
 
@@ -105,7 +106,7 @@ func TestR2TheReturnLegIsRefusedAtTwoMinutes(t *testing.T) {
 	pub := w.newNode("cc-pub.example.com", "1.0.0")
 	code, _ := pub.allow(w.begin("Tokyo", pub.name))
 	w.clock.Advance(models.ReturnTTL)
-	_, err := w.fleet.CompleteRegistration(t.Context(), w.admin, code)
+	_, err := w.fleet.CompleteRegistration(t.Context(), w.admin, fleet.Return{Code: code})
 	refusedWith(t, err, "return_too_late")
 }
 

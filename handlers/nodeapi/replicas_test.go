@@ -47,8 +47,7 @@ func askAtOnce(t *testing.T, hubs []*world, nodes []*node) map[models.PermitID]b
 	for i, hub := range hubs {
 		for j, n := range nodes {
 			n.login()
-			identity, err := hub.fleet.Authenticate(t.Context(), n.token)
-			must(t, err)
+			identity := hub.identify(n)
 			request := n.request()
 			wait.Go(func() {
 				var err error

@@ -289,7 +289,7 @@ func TestTheDepotServesRangesUnderAPermitOnly(t *testing.T) {
 	whole := w.pub.fetch(r.Digest)
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet,
 		wire.PathBundles+r.Digest, nil)
-	request.Header.Set("Authorization", "DPoP "+w.pub.token)
+	w.prove(request, w.pub.token)
 	request.Header.Set("Range", "bytes=10-")
 	request.Header.Set("If-Range", `"`+r.Digest+`"`)
 	part := httptest.NewRecorder()

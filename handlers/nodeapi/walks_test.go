@@ -231,7 +231,7 @@ func walkReplaced(w walk) {
 	if refused != "" {
 		w.Fatalf("the claim was refused: %s", refused)
 	}
-	_, err = w.fleet.CompleteRegistration(w.Context(), w.admin, code)
+	_, err = w.fleet.CompleteRegistration(w.Context(), w.admin, fleet.Return{Code: code})
 	must(w.T, err)
 	identity := fresh.identity(v.ID)
 	if identity.NodeID != old.id || identity.ClusterID != w.id {

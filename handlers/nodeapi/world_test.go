@@ -3,12 +3,15 @@ package nodeapi_test
 import (
 	"archive/tar"
 	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,6 +43,14 @@ type world struct {
 	echo   *echo.Echo
 	admin  models.Actor
 	vendor models.Actor
+	nonce  string // the hub's last
+	proofs *provers
+}
+
+// provers know with which key to prove a request that bears a token.
+type provers struct {
+	mu    sync.Mutex
+	known map[string]wire.Prover
 }
 
 // newWorld stands at noon, UTC, nine hours after the default window has opened.
@@ -51,7 +62,7 @@ func newWorld(t testing.TB) *world {
 
 func worldOn(t testing.TB, s *store.Store, clock *storetest.Clock) *world {
 	t.Helper()
-	w := &world{t: t, clock: clock, store: s}
+	w := &world{t: t, clock: clock, store: s, proofs: &provers{known: map[string]wire.Prover{}}}
 	sealKey, err := seal.NewKey()
 	must(t, err)
 	sealer, err := seal.New(sealKey)
@@ -78,7 +89,7 @@ func (w *world) serve() {
 	must(w.t, w.fleet.Load(w.t.Context()))
 	w.echo = handlers.New(handlers.Options{Now: w.clock.Now, Log: log})
 	nodeapi.Register(w.echo, w.fleet)
-	depotapi.Register(w.echo, w.depot, w.fleet.AllowFetch)
+	depotapi.Register(w.echo, w.depot, w.fleet.AllowFetch, w.fleet.Nonce)
 }
 
 // replica is another hub over the same database.
@@ -162,23 +173,61 @@ func (w *world) cluster(id models.ClusterID) fleet.ClusterView {
 	return v
 }
 
-// call sends one request through every handler.
+// call sends one request through every handler, with the proof of the node whose token it is; once
+// more where the hub wants its nonce in it.
 func (w *world) call(method, path, token string, body any) *httptest.ResponseRecorder {
 	w.t.Helper()
-	var reader io.Reader
+	var raw []byte
 	if body != nil {
-		raw, err := json.Marshal(body)
+		var err error
+		raw, err = json.Marshal(body)
 		must(w.t, err)
-		reader = bytes.NewReader(raw)
 	}
-	r := httptest.NewRequestWithContext(w.t.Context(), method, path, reader)
+	for try := 0; ; try++ {
+		answer := w.send(method, path, token, raw)
+		var p wire.Problem
+		if try > 0 || token == "" || answer.Code != http.StatusUnauthorized ||
+			json.Unmarshal(answer.Body.Bytes(), &p) != nil || p.Code != wire.CodeUseNonce {
+			return answer
+		}
+	}
+}
+
+func (w *world) send(method, path, token string, body []byte) *httptest.ResponseRecorder {
+	w.t.Helper()
+	r := httptest.NewRequestWithContext(w.t.Context(), method, path, bytes.NewReader(body))
 	r.Header.Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
 	if token != "" {
-		r.Header.Set(echo.HeaderAuthorization, "DPoP "+token)
+		w.prove(r, token)
 	}
 	answer := httptest.NewRecorder()
 	w.echo.ServeHTTP(answer, r)
+	if nonce := answer.Header().Get(wire.HeaderNonce); nonce != "" {
+		w.nonce = nonce
+	}
 	return answer
+}
+
+// prove signs a request as the node that logged in for the token.
+func (w *world) prove(r *http.Request, token string) {
+	w.t.Helper()
+	r.Header.Set(echo.HeaderAuthorization, wire.SchemeDPoP+" "+token)
+	w.proofs.mu.Lock()
+	prover, ok := w.proofs.known[token]
+	w.proofs.mu.Unlock()
+	if !ok {
+		return
+	}
+	proof, err := prover.Sign(w.claims(r, token))
+	must(w.t, err)
+	r.Header.Set(wire.HeaderProof, proof)
+}
+
+func (w *world) claims(r *http.Request, token string) wire.ProofClaims {
+	sum := sha256.Sum256([]byte(token))
+	return wire.ProofClaims{TokenHash: base64.RawURLEncoding.EncodeToString(sum[:]),
+		Method: r.Method, URI: "https://" + r.Host + r.URL.Path, ID: rand.Text(), Nonce: w.nonce,
+		IssuedAt: w.clock.Now().Unix()}
 }
 
 // post answers the problem's code, or an empty one and fills into.

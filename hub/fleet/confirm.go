@@ -103,8 +103,8 @@ func hasKey(members []models.Node, n NodeIdentity) bool {
 }
 
 // AllowFetch is Authenticate and MayFetch in one, for the depot.
-func (f *Fleet) AllowFetch(ctx context.Context, accessToken, digest string) error {
-	n, err := f.Authenticate(ctx, accessToken)
+func (f *Fleet) AllowFetch(ctx context.Context, c wire.Credentials, digest string) error {
+	n, err := f.Authenticate(ctx, c)
 	if err != nil {
 		return err
 	}

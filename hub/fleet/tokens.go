@@ -2,8 +2,8 @@ package fleet
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -19,8 +19,7 @@ import (
 // TokenTTL is how long an access token is good for.
 const TokenTTL = 10 * time.Minute
 
-// clockSlack is how far a node's clock may be off and still sign assertions that count: each counts
-// once, and a node whose clock is wrong must be able to say so (R35).
+// clockSlack is how far a node's clock may be off in what it signs before it has heard the hub.
 const clockSlack = 24 * time.Hour
 
 // maxTokens bounds the memory of verified tokens.
@@ -36,6 +35,9 @@ type tokens struct {
 type verified struct {
 	node    NodeIdentity
 	expires time.Time
+	// head is how the proofs of the token's key begin, and public that key, once one has come.
+	head   string
+	public ed25519.PublicKey
 }
 
 type accessClaims struct {
@@ -45,31 +47,6 @@ type accessClaims struct {
 	Confirmation struct {
 		Thumb string `json:"jkt"`
 	} `json:"cnf"`
-}
-
-// Authenticate says whose access token it is. A revoked one is refused with a signed statement where
-// the node has lost its registration for good (R6).
-func (f *Fleet) Authenticate(ctx context.Context, accessToken string) (NodeIdentity, error) {
-	now := f.now()
-	var text [1024]byte // more than a token has, and not on the heap
-	sum := sha256.Sum256(append(text[:0], accessToken...))
-	f.tokens.mu.RLock()
-	v, ok := f.tokens.known[sum]
-	f.tokens.mu.RUnlock()
-	if !ok {
-		var err error
-		if v, err = f.verifyAccess(accessToken, now); err != nil {
-			return NodeIdentity{}, err
-		}
-		f.tokens.keep(sum, v, now)
-	}
-	if !now.Before(v.expires) {
-		return NodeIdentity{}, models.Unauthorized("invalid_token")
-	}
-	if f.current(v.node) {
-		return v.node, nil
-	}
-	return v.node, f.lookAgain(ctx, v.node)
 }
 
 func (f *Fleet) verifyAccess(accessToken string, now time.Time) (verified, error) {
@@ -82,6 +59,13 @@ func (f *Fleet) verifyAccess(accessToken string, now time.Time) (verified, error
 	return verified{expires: claims.ExpiresAt.Time, node: NodeIdentity{
 		Node: models.NodeID(claims.Subject), Cluster: claims.Cluster,
 		Organization: claims.Organization, KeyThumb: claims.Confirmation.Thumb}}, nil
+}
+
+func (t *tokens) find(sum [sha256.Size]byte) (verified, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	v, ok := t.known[sum]
+	return v, ok
 }
 
 func (t *tokens) keep(sum [sha256.Size]byte, v verified, now time.Time) {
@@ -106,7 +90,7 @@ func (t *tokens) drop(now time.Time) {
 	}
 }
 
-// current says whether the roster has the node with that key.
+// current says whether the roster has the node with that key, and not in quarantine.
 func (f *Fleet) current(n NodeIdentity) bool {
 	c := f.find(n.Cluster)
 	if c == nil {
@@ -115,7 +99,7 @@ func (f *Fleet) current(n NodeIdentity) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m := c.rows.member(n.Node)
-	return m != nil && m.KeyThumb == n.KeyThumb
+	return m != nil && m.KeyThumb == n.KeyThumb && m.Member != models.MemberQuarantined
 }
 
 // lookAgain asks the stored rows where the roster does not have a node.
@@ -129,121 +113,174 @@ func (f *Fleet) lookAgain(ctx context.Context, n NodeIdentity) error {
 	return f.reload(ctx, n.Cluster)
 }
 
-// revoked refuses a key that is no living member's, with the statement that says why.
-func (f *Fleet) revoked(ctx context.Context, id models.NodeID, thumb string) error {
-	var node models.Node
+// standing is what the hub knows of a node and of one of its keys.
+type standing struct {
+	node models.Node
+	gone string // what a statement says where the registration has ended for good
+	next string // the key that came after the one asked for
+}
+
+// stand looks a node and a key up in the stored rows.
+func (f *Fleet) stand(ctx context.Context, id models.NodeID, thumb string) (standing, error) {
+	var s standing
 	var owner models.Cluster
 	err := f.o.Store.View(ctx, func(tx *store.Tx) error {
 		var err error
-		if node, err = tx.Hub().NodeByID(id); err != nil {
+		if s.node, err = tx.Hub().NodeByID(id); err != nil {
 			return err
 		}
-		owner, err = tx.Hub().ClusterByID(node.ClusterID)
+		if s.next, err = tx.Hub().NextKey(id, thumb); err != nil {
+			return err
+		}
+		owner, err = tx.Hub().ClusterByID(s.node.ClusterID)
 		return err
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		return models.Unauthorized("not_registered")
-	}
-	if err != nil {
-		return err
-	}
-	says := ""
 	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return s, models.Unauthorized("not_registered")
+	case err != nil:
+		return s, err
 	case !owner.Living():
-		says = "deregistered"
-	case node.Member == models.MemberRemoved:
-		says = "removed"
-	case node.KeyThumb != thumb:
-		says = "replaced"
-	default:
-		return nil
+		s.gone = "deregistered"
+	case s.node.Member == models.MemberRemoved:
+		s.gone = "removed"
+	case s.node.KeyThumb != thumb && s.next == "":
+		s.gone = "replaced"
 	}
+	return s, nil
+}
+
+// revoked refuses a key that is no living member's: with the statement that says why, where that is
+// for good (R6).
+func (f *Fleet) revoked(ctx context.Context, id models.NodeID, thumb string) error {
+	s, err := f.stand(ctx, id, thumb)
+	switch {
+	case err != nil:
+		return err
+	case s.gone != "":
+		return f.stated(s, thumb)
+	case s.node.Member == models.MemberQuarantined:
+		return quarantined()
+	case s.node.KeyThumb != thumb:
+		return models.Unauthorized("invalid_token") // of the key before
+	}
+	return nil
+}
+
+// stated is the refusal with the signed word that a node's registration has ended.
+func (f *Fleet) stated(s standing, thumb string) error {
 	refusal := models.Unauthorized("not_registered")
+	var err error
 	refusal.Statement, err = f.o.Keys.SignValue(wire.TypeStatement, wire.StatementClaims{
-		Node: node.ID, Cluster: node.ClusterID, Says: says, At: f.now().Unix(), KeyThumb: thumb})
+		Node: s.node.ID, Cluster: s.node.ClusterID, Says: s.gone, At: f.now().Unix(), KeyThumb: thumb})
 	if err != nil {
 		return err
 	}
 	return refusal
 }
 
-// Token gives an access token for an assertion that the node has signed with its key. An assertion
-// counts once.
+func quarantined() error {
+	return &models.Refusal{Kind: models.KindForbidden, Code: "node_quarantined"}
+}
+
+// Token gives an access token for an assertion that the node has signed with its key, over the hub's
+// nonce: it counts once, whatever the node's clock says (R35).
 func (f *Fleet) Token(ctx context.Context, r wire.TokenRequest) (wire.TokenResponse, error) {
-	invalid := models.Unauthorized("invalid_assertion")
-	subject, err := unverifiedSubject(r.Assertion)
-	if err != nil {
-		return wire.TokenResponse{}, invalid
+	if err := f.serving(); err != nil {
+		return wire.TokenResponse{}, err
 	}
-	var node models.Node
-	err = f.o.Store.View(ctx, func(tx *store.Tx) error {
-		node, err = tx.Hub().NodeByID(models.NodeID(subject))
-		return err
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		return wire.TokenResponse{}, models.Unauthorized("not_registered")
-	}
+	a, err := f.readAssertion(r.Assertion)
 	if err != nil {
 		return wire.TokenResponse{}, err
 	}
-	now := f.now()
-	claims, thumb, err := checkAssertion(r.Assertion, node, now)
+	s, err := f.stand(ctx, models.NodeID(a.Subject), a.thumb)
 	if err != nil {
-		return wire.TokenResponse{}, invalid
-	}
-	if err := f.revoked(ctx, node.ID, thumb); err != nil {
 		return wire.TokenResponse{}, err
 	}
-	err = f.o.Store.Update(ctx, func(tx *store.Tx) error {
-		return tx.Hub().SpendAssertion(string(node.ID)+":"+claims.ID,
-			claims.ExpiresAt.Add(clockSlack+time.Minute))
+	switch {
+	case s.gone != "":
+		return wire.TokenResponse{}, f.stated(s, a.thumb)
+	case s.node.Member == models.MemberQuarantined:
+		return wire.TokenResponse{}, quarantined()
+	case s.node.KeyThumb != a.thumb:
+		return wire.TokenResponse{}, f.copied(ctx, s.node, a.thumb, a.live, copyOldKey)
+	case a.Generation == 0 || len(a.Mark) < minProofID || len(a.Mark) > maxProofID:
+		return wire.TokenResponse{}, models.Unauthorized("invalid_assertion")
+	}
+	if err := f.raiseGeneration(ctx, s.node, a); err != nil {
+		return wire.TokenResponse{}, err
+	}
+	return f.issue(s.node, f.now())
+}
+
+// raiseGeneration lets a node be the next holder of its key. The same request again is no other one.
+func (f *Fleet) raiseGeneration(ctx context.Context, n models.Node, a assertion) error {
+	err := f.o.Store.Update(ctx, func(tx *store.Tx) error {
+		err := tx.In(n.OrganizationID).RaiseGeneration(n.ID, a.thumb, a.Generation, a.Mark)
+		if !errors.Is(err, store.ErrUnchanged) {
+			return err
+		}
+		stored, err := tx.In(n.OrganizationID).NodeByID(n.ID)
+		if err != nil {
+			return err
+		}
+		if stored.KeyThumb == a.thumb && stored.Generation == a.Generation &&
+			stored.GenerationMark == a.Mark {
+			return nil
+		}
+		return store.ErrUnchanged
 	})
 	if errors.Is(err, store.ErrUnchanged) {
-		return wire.TokenResponse{}, models.Unauthorized("assertion_replayed")
+		return f.copied(ctx, n, a.thumb, a.live, copyBehind)
 	}
-	if err != nil {
-		return wire.TokenResponse{}, err
-	}
-	return f.issue(node, now)
+	return err
 }
 
-// checkAssertion answers whose key signed. Besides the node's present key, an assertion may bring
-// its own: it proves who asks, and gains a statement about itself at most.
-func checkAssertion(text string, node models.Node, now time.Time,
-) (jwt.RegisteredClaims, string, error) {
-	want := keys.Want{Type: wire.TypeAssertion, Issuer: string(node.ID), Audience: wire.Audience,
-		Now: now, Leeway: clockSlack}
-	var claims jwt.RegisteredClaims
-	var key wire.JWK
-	err := json.Unmarshal([]byte(node.PublicKey), &key)
-	if err == nil {
-		public, keyErr := key.Public()
-		err = keyErr
-		if err == nil {
-			err = keys.Verify(text, public, want, &claims)
-		}
-	}
-	if err != nil {
-		claims = jwt.RegisteredClaims{}
-		if key, err = keys.VerifyOwn(text, want, &claims); err != nil {
-			return claims, "", err
-		}
-	}
-	if claims.ID == "" || len(claims.ID) > maxWord || claims.Subject != string(node.ID) ||
-		claims.ExpiresAt.After(now.Add(clockSlack+TokenTTL)) {
-		return claims, "", keys.ErrToken
-	}
-	return claims, key.Thumbprint(), nil
+// assertion is one whose signature, nonce and single use were checked.
+type assertion struct {
+	assertionClaims
+	key   wire.JWK
+	thumb string
+	live  bool // it answers a challenge: it was made after the hub asked
 }
 
-// unverifiedSubject is whose assertion it claims to be: the key to check it with depends on that.
-func unverifiedSubject(text string) (string, error) {
-	var claims jwt.RegisteredClaims
-	_, _, err := jwt.NewParser().ParseUnverified(text, &claims)
-	if err != nil || claims.Subject == "" || len(claims.Subject) > maxWord {
-		return "", keys.ErrToken
+type assertionClaims struct {
+	jwt.RegisteredClaims
+	Nonce      string `json:"nonce"`
+	Generation uint64 `json:"gen"`
+	Mark       string `json:"mark"`
+}
+
+// readAssertion takes an assertion that brings its key; whose key that is, the caller asks.
+func (f *Fleet) readAssertion(text string) (assertion, error) {
+	invalid := models.Unauthorized("invalid_assertion")
+	var a assertion
+	key, err := keys.VerifyOwn(text, keys.Want{Type: wire.TypeAssertion, Audience: wire.Audience,
+		Untimed: true}, &a.assertionClaims)
+	if err != nil || a.Subject == "" || len(a.Subject) > maxWord || a.Issuer != a.Subject ||
+		len(a.ID) < minProofID || len(a.ID) > maxProofID {
+		return a, invalid
 	}
-	return claims.Subject, nil
+	a.key, a.thumb = key, key.Thumbprint()
+	a.live, err = f.spendNonce(a.Nonce, challenge{models.NodeID(a.Subject), a.thumb}, a.ID)
+	return a, err
+}
+
+// spendNonce refuses a statement whose nonce is not this replica's, and one that was used before.
+// Live: it answers a challenge to this very holder.
+func (f *Fleet) spendNonce(nonce string, from challenge, jti string) (live bool, err error) {
+	p := f.nonces.at(f.o.Now())
+	if p.asked(nonce, from) {
+		return true, nil
+	}
+	g := p.find(nonce)
+	if g == nil {
+		return false, models.Unauthorized(wire.CodeUseNonce)
+	}
+	if !g.spend(spentIDOf("assertion", from.thumb, jti)) {
+		return false, models.Unauthorized("assertion_replayed")
+	}
+	return false, nil
 }
 
 func (f *Fleet) issue(node models.Node, now time.Time) (wire.TokenResponse, error) {
@@ -256,6 +293,6 @@ func (f *Fleet) issue(node models.Node, now time.Time) (wire.TokenResponse, erro
 	if err != nil {
 		return wire.TokenResponse{}, err
 	}
-	return wire.TokenResponse{AccessToken: token, TokenType: "DPoP",
+	return wire.TokenResponse{AccessToken: token, TokenType: wire.SchemeDPoP,
 		ExpiresIn: int(TokenTTL / time.Second), Now: now}, nil
 }

@@ -80,9 +80,13 @@ type Joined struct {
 // SetNodeKey gives a member a new key if its key is still was (empty while it is expected); else
 // ErrUnchanged (R32). It refuses a key that another node has (NodeKey).
 func (s *Scope) SetNodeKey(id models.NodeID, was string, j Joined) error {
-	return setOne[models.Node](s.handle, values{"key_thumb": j.KeyThumb,
-		"public_key": j.PublicKey, "joined_at": j.At, "member": j.Member},
-		is("id", id), is("key_thumb", was), member())
+	err := setOne[models.Node](s.handle, values{"key_thumb": j.KeyThumb,
+		"public_key": j.PublicKey, "joined_at": j.At, "member": j.Member, "generation": 0,
+		"generation_mark": ""}, is("id", id), is("key_thumb", was), member())
+	if err != nil {
+		return err
+	}
+	return forgetRotated(s.handle, id)
 }
 
 // SetMaintenance sets the end of the maintenance mode and its reason, or none (R22).

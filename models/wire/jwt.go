@@ -16,7 +16,9 @@ const (
 	TypeTicket    = "ticket+jwt"    // hub: a registration's ticket
 	TypeJoin      = "join+jwt"      // hub: a member's join ticket
 	TypeClaim     = "claim+jwt"     // node: Claim, header jwk
-	TypeAssertion = "assertion+jwt" // node: iss = sub = its id (or the registration's), aud, exp, jti
+	TypeAssertion = "assertion+jwt" // node: AssertionClaims, header jwk
+	TypeProof     = "dpop+jwt"      // node: ProofClaims, header jwk (RFC 9449)
+	TypeRotation  = "rotation+jwt"  // node, by both keys: RotationClaims, header jwk
 	TypeAccess    = "at+jwt"        // hub: an access token (RFC 9068)
 	TypePermit    = "permit+jwt"    // hub: PermitClaims
 	TypeStatement = "statement+jwt" // hub: StatementClaims

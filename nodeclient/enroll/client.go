@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"connecthub/models/wire"
@@ -32,6 +33,7 @@ const (
 type Refusal struct {
 	Problem    wire.Problem
 	RetryAfter time.Duration
+	Nonce      string // what the hub wants to see signed next
 }
 
 // Error is for logs.
@@ -47,6 +49,9 @@ func (r *Refusal) Sentence(string) string { return r.Problem.Detail }
 type client struct {
 	base string
 	http *http.Client
+
+	mu    sync.Mutex
+	nonce string // the hub's last
 }
 
 func newClient(dir string, c Config) (*client, error) {
@@ -152,7 +157,12 @@ func checkPin(s tls.ConnectionState, pin, host string) error {
 }
 
 // post sends one message and reads one answer of at most wire.MaxBody.
-func (c *client) post(ctx context.Context, path, token, language string, in, out any) error {
+func (c *client) post(ctx context.Context, path, _, language string, in, out any) error {
+	return c.send(ctx, path, language, nil, in, out)
+}
+
+// send is post for a request that is signed.
+func (c *client) send(ctx context.Context, path, language string, p prover, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
 	body, err := json.Marshal(in)
@@ -164,8 +174,10 @@ func (c *client) post(ctx context.Context, path, token, language string, in, out
 		return fmt.Errorf("cannot ask the hub: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if token != "" {
-		req.Header.Set("Authorization", "DPoP "+token)
+	if p != nil {
+		if err := p(req); err != nil {
+			return err
+		}
 	}
 	if language != "" {
 		req.Header.Set("Accept-Language", language)
@@ -183,8 +195,11 @@ func (c *client) post(ctx context.Context, path, token, language string, in, out
 		return errors.New("cannot read the hub's answer: it is larger than 64 KiB")
 	}
 	if res.StatusCode >= 300 {
-		return refusalOf(res, answer)
+		refusal := refusalOf(res, answer)
+		c.heed(res, refusal)
+		return refusal
 	}
+	c.heed(res, nil)
 	if out == nil {
 		return nil
 	}

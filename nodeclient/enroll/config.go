@@ -27,12 +27,13 @@ const (
 // Config is what setup was told, validated whole. Names and addresses are apart: FQDN is who the
 // node is, Listen and Dial are where things are reached.
 type Config struct {
-	Hub             string            `json:"hub"`               // https://host[:port]
-	HubPin          string            `json:"hub_pin,omitempty"` // sha256:… of a key in the hub's chain
-	FQDN            models.FQDN       `json:"fqdn"`              // of this node
-	PageListen      string            `json:"page_listen"`       // of its own page
-	PeerListen      string            `json:"peer_listen"`       // of the mutual TLS between the nodes
-	Role            models.NodeRole   `json:"role,omitempty"`    // empty until cluster init or join
+	Hub             string            `json:"hub"`                   // https://host[:port]
+	HubPin          string            `json:"hub_pin,omitempty"`     // sha256:… of a key in the hub's chain
+	Environment     string            `json:"environment,omitempty"` // whose links are taken; empty: the hub judges
+	FQDN            models.FQDN       `json:"fqdn"`                  // of this node
+	PageListen      string            `json:"page_listen"`           // of its own page
+	PeerListen      string            `json:"peer_listen"`           // of the mutual TLS between the nodes
+	Role            models.NodeRole   `json:"role,omitempty"`        // empty until cluster init or join
 	Publisher       models.FQDN       `json:"publisher,omitempty"`
 	Dial            map[string]string `json:"dial,omitempty"`    // name → host:port
 	Proxy           string            `json:"proxy,omitempty"`   // of an earlier set-up; see proxy.Load

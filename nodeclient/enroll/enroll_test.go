@@ -27,7 +27,7 @@ func TestAPublisherRegistersAndPolls(t *testing.T) {
 	h := newTestHub(t)
 	dir, _, _ := newPublisher(t, h)
 	e := open(t, dir)
-	if _, err := e.Inspect(t.Context(), oneTicket, "ja"); err != nil {
+	if _, err := e.Inspect(t.Context(), oneTicket, "ja", enroll.By{}); err != nil {
 		t.Fatal(err)
 	}
 	register(t, h, e)
@@ -75,10 +75,10 @@ func TestR5ARegisteredNodeRefusesASecondRegistration(t *testing.T) {
 	e := open(t, dir)
 	register(t, h, e)
 	before := h.calls.Load()
-	if _, err := e.Inspect(t.Context(), oneTicket, "en"); !errors.Is(err, enroll.ErrRegistered) {
+	if _, err := e.Inspect(t.Context(), oneTicket, "en", enroll.By{}); !errors.Is(err, enroll.ErrRegistered) {
 		t.Errorf("inspect: %v", err)
 	}
-	if _, err := e.Allow(t.Context(), oneTicket, "en"); !errors.Is(err, enroll.ErrRegistered) {
+	if _, err := e.Allow(t.Context(), oneTicket, "en", enroll.By{}, wire.InspectResponse{}); !errors.Is(err, enroll.ErrRegistered) {
 		t.Errorf("allow: %v", err)
 	}
 	if h.calls.Load() != before {
@@ -95,7 +95,7 @@ func TestR6ANodeInMidUpgradeRefusesARegistration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Allow(t.Context(), oneTicket, "en"); !errors.Is(err, enroll.ErrBusy) {
+	if _, err := e.Allow(t.Context(), oneTicket, "en", enroll.By{}, wire.InspectResponse{}); !errors.Is(err, enroll.ErrBusy) {
 		t.Errorf("allow: %v", err)
 	}
 }
@@ -105,7 +105,7 @@ func TestAResetForgetsAClaimThatWaitsForItsReturn(t *testing.T) {
 	h := newTestHub(t)
 	dir, _, _ := newPublisher(t, h)
 	e := open(t, dir)
-	if _, err := e.Allow(t.Context(), oneTicket, "en"); err != nil {
+	if _, err := e.Allow(t.Context(), oneTicket, "en", enroll.By{}, wire.InspectResponse{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Forget("reset on this node"); err != nil {
@@ -131,7 +131,7 @@ func TestANodeInNoClusterCannotBeRegistered(t *testing.T) {
 	t.Parallel()
 	h := newTestHub(t)
 	e := open(t, setUp(t, h, publisher))
-	if _, err := e.Allow(t.Context(), oneTicket, "en"); !errors.Is(err, enroll.ErrNotInCluster) {
+	if _, err := e.Allow(t.Context(), oneTicket, "en", enroll.By{}, wire.InspectResponse{}); !errors.Is(err, enroll.ErrNotInCluster) {
 		t.Errorf("allow: %v", err)
 	}
 }
@@ -143,7 +143,7 @@ func TestR2AClaimWhoseReturnNeverComesIsForgotten(t *testing.T) {
 		h := newTestHub(t)
 		dir, _, _ := newPublisher(t, h)
 		e := open(t, dir)
-		if _, err := e.Allow(t.Context(), oneTicket, "en"); err != nil {
+		if _, err := e.Allow(t.Context(), oneTicket, "en", enroll.By{}, wire.InspectResponse{}); err != nil {
 			t.Fatal(err)
 		}
 		h.mu.Lock()
@@ -168,7 +168,7 @@ func TestR2AClaimIsKeptWhileTheHubCannotBeReached(t *testing.T) {
 	t.Parallel()
 	h := newTestHub(t)
 	dir, _, _ := newPublisher(t, h)
-	if _, err := open(t, dir).Allow(t.Context(), oneTicket, "en"); err != nil {
+	if _, err := open(t, dir).Allow(t.Context(), oneTicket, "en", enroll.By{}, wire.InspectResponse{}); err != nil {
 		t.Fatal(err)
 	}
 	h.complete()
@@ -197,7 +197,7 @@ func TestARefusalOfTheHubIsASentence(t *testing.T) {
 		refuse(w, wire.Problem{Status: 410, Code: "registration_expired",
 			Detail: refusal.Sentence(r.Header.Get("Accept-Language"))})
 	})
-	_, err := open(t, dir).Allow(t.Context(), oneTicket, "ja")
+	_, err := open(t, dir).Allow(t.Context(), oneTicket, "ja", enroll.By{}, wire.InspectResponse{})
 	var r *enroll.Refusal
 	if !errors.As(err, &r) || r.Problem.Code != "registration_expired" {
 		t.Fatalf("allow: %v", err)
@@ -355,7 +355,7 @@ func TestOnlyTheHubOfSetUpIsTrusted(t *testing.T) {
 		}
 		e, err := enroll.Open(enroll.Options{Dir: dir, Busy: func() bool { return false }, Now: time.Now})
 		if err == nil {
-			_, err = e.Inspect(t.Context(), oneTicket, "en")
+			_, err = e.Inspect(t.Context(), oneTicket, "en", enroll.By{})
 		}
 		if (err == nil) != c.good {
 			t.Errorf("%s: %v", name, err)
@@ -370,7 +370,7 @@ func TestAnAnswerOver64KiBIsRefused(t *testing.T) {
 	h.at(wire.PathInspect, func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(strings.Repeat("x", wire.MaxBody))
 	})
-	if _, err := open(t, dir).Inspect(t.Context(), oneTicket, "en"); err == nil ||
+	if _, err := open(t, dir).Inspect(t.Context(), oneTicket, "en", enroll.By{}); err == nil ||
 		!strings.Contains(err.Error(), "64 KiB") {
 		t.Errorf("inspect: %v", err)
 	}
@@ -383,7 +383,7 @@ func TestTheHubNeverRedirects(t *testing.T) {
 	h.at(wire.PathInspect, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://127.0.0.1:1/elsewhere", http.StatusTemporaryRedirect)
 	})
-	if _, err := open(t, dir).Inspect(t.Context(), oneTicket, "en"); err == nil ||
+	if _, err := open(t, dir).Inspect(t.Context(), oneTicket, "en", enroll.By{}); err == nil ||
 		!strings.Contains(err.Error(), "redirect") {
 		t.Errorf("inspect: %v", err)
 	}

@@ -313,7 +313,7 @@ func newPublisher(t *testing.T, h *testHub) (dir, secret, peer string) {
 // register takes the publisher through claim and completion.
 func register(t *testing.T, h *testHub, e *enroll.Enrollment) {
 	t.Helper()
-	if _, err := e.Allow(t.Context(), oneTicket, "en"); err != nil {
+	if _, err := e.Allow(t.Context(), oneTicket, "en", enroll.By{}, wire.InspectResponse{}); err != nil {
 		t.Fatal(err)
 	}
 	h.complete()

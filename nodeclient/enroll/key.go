@@ -27,17 +27,21 @@ const (
 type Key struct {
 	private ed25519.PrivateKey
 	jwk     wire.JWK
+	prover  wire.Prover
 }
 
-// loadKey reads the key and refuses one that others may read.
-func loadKey(dir string) (Key, error) {
-	path := filepath.Join(dir, keyFile)
+// loadKey reads a key and refuses one that others may read, or that lies where others may look.
+func loadKey(dir, name string) (Key, error) {
+	path := filepath.Join(dir, name)
 	info, err := os.Stat(path)
 	if err != nil {
 		return Key{}, fmt.Errorf("cannot read the node's key: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return Key{}, fmt.Errorf("%s may be read by others; make it 0600", path)
+	}
+	if folder, err := os.Stat(dir); err != nil || folder.Mode().Perm()&0o077 != 0 {
+		return Key{}, fmt.Errorf("%s holds the node's key and may be read by others; make it 0700", dir)
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -59,11 +63,12 @@ func loadKey(dir string) (Key, error) {
 }
 
 func keyOf(private ed25519.PrivateKey) Key {
-	return Key{private: private, jwk: wire.KeyOf(private.Public().(ed25519.PublicKey))}
+	return Key{private: private, jwk: wire.KeyOf(private.Public().(ed25519.PublicKey)),
+		prover: wire.NewProver(private)}
 }
 
-// newKey makes a fresh key in place of an older one, for a new registration.
-func newKey(dir string) (Key, error) {
+// newKey makes a fresh key, in place of an older one of that name.
+func newKey(dir, name string) (Key, error) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return Key{}, fmt.Errorf("cannot make the node's key: %w", err)
@@ -73,7 +78,7 @@ func newKey(dir string) (Key, error) {
 		return Key{}, fmt.Errorf("cannot make the node's key: %w", err)
 	}
 	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	if err := atomicfile.Write(filepath.Join(dir, keyFile), text, 0o600); err != nil {
+	if err := atomicfile.Write(filepath.Join(dir, name), text, 0o600); err != nil {
 		return Key{}, err
 	}
 	return keyOf(private), nil
@@ -81,9 +86,9 @@ func newKey(dir string) (Key, error) {
 
 // ensureKey is the key of the folder, made if there is none.
 func ensureKey(dir string) (Key, error) {
-	k, err := loadKey(dir)
+	k, err := loadKey(dir, keyFile)
 	if errors.Is(err, os.ErrNotExist) {
-		return newKey(dir)
+		return newKey(dir, keyFile)
 	}
 	return k, err
 }
@@ -91,35 +96,31 @@ func ensureKey(dir string) (Key, error) {
 // Thumbprint names the key.
 func (k Key) Thumbprint() string { return k.jwk.Thumbprint() }
 
-// signClaim signs v with the key in the header: proof that the sender holds it.
-func (k Key) signClaim(v any) (string, error) {
+// signClaim signs what a node states of itself.
+func (k Key) signClaim(v any) (string, error) { return k.sign(wire.TypeClaim, v) }
+
+// sign signs v with the key in the header: proof that the sender holds it.
+func (k Key) sign(typ string, v any) (string, error) {
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, message{value: v})
-	token.Header["typ"] = wire.TypeClaim
+	token.Header["typ"] = typ
 	token.Header["jwk"] = k.jwk
-	return k.finish(token)
-}
-
-// assertion is an RFC 7523 client assertion, good once and for a minute on the hub's clock.
-func (k Key) assertion(subject string, now time.Time) (string, error) {
-	id := make([]byte, 16)
-	if _, err := rand.Read(id); err != nil {
-		return "", fmt.Errorf("cannot sign: %w", err)
-	}
-	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.RegisteredClaims{Issuer: subject,
-		Subject: subject, Audience: jwt.ClaimStrings{wire.Audience}, ID: fmt.Sprintf("%x", id),
-		IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(assertionTTL))})
-	token.Header["typ"] = wire.TypeAssertion
-	// The key itself too: whoever was replaced proves by it who asks, and is told so (R6).
-	token.Header["jwk"] = k.jwk
-	return k.finish(token)
-}
-
-func (k Key) finish(token *jwt.Token) (string, error) {
 	text, err := token.SignedString(k.private)
 	if err != nil {
 		return "", fmt.Errorf("cannot sign: %w", err)
 	}
 	return text, nil
+}
+
+// assertion is an RFC 7523 client assertion, good once and while the hub knows the nonce. The key
+// goes with it: whoever was replaced proves by it who asks, and is told so (R6).
+func (k Key) assertion(subject, nonce string, c credential, now time.Time) (string, error) {
+	id, err := randomID()
+	if err != nil {
+		return "", err
+	}
+	return k.sign(wire.TypeAssertion, wire.AssertionClaims{Issuer: subject, Subject: subject,
+		Audience: wire.Audience, ID: id, IssuedAt: now.Unix(), ExpiresAt: now.Add(assertionTTL).Unix(),
+		Nonce: nonce, Generation: c.Generation, Mark: c.Mark})
 }
 
 // message lets a plain struct be signed as it is.

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"connecthub/models"
 	"connecthub/models/wire"
 	"connecthub/nodeclient/atomicfile"
@@ -32,6 +34,8 @@ var (
 		"このノードではアップグレードがまだ終わっていません。終わってからもう一度お試しください。"}
 	ErrNotInCluster = &Own{"This node is in no cluster yet; run \"nodeclient cluster init\" first.",
 		"このノードはまだクラスタに属していません。先に「nodeclient cluster init」を実行してください。"}
+	ErrEnvironment = &Own{"This link is of another environment than the one that this node was set up for.",
+		"このリンクは、このノードに設定された環境とは別の環境のものです。"}
 )
 
 // Own is a refusal by the node itself.
@@ -54,6 +58,7 @@ func (o *Own) Sentence(language string) string {
 type pending struct {
 	RegistrationID models.RegistrationID `json:"registration_id"`
 	ClaimedAt      time.Time             `json:"claimed_at"` // by this node's clock
+	Event          Event                 `json:"event"`      // who allowed what
 }
 
 // Options are what an Enrollment is given.
@@ -63,6 +68,7 @@ type Options struct {
 	Version       func() models.Version // of the installed product
 	Busy          func() bool           // whether the journal has an open entry (R6)
 	Now           func() time.Time
+	RotateEvery   time.Duration // how old the node's key becomes; default 24 h
 }
 
 // Enrollment is a node's registration: none, claimed, or an identity.
@@ -72,11 +78,11 @@ type Enrollment struct {
 	client  *client
 	changed chan struct{}
 
+	renewing sync.Mutex // held while a token is asked for
 	mu       sync.Mutex
 	identity *wire.Identity
 	pending  *pending
-	token    string
-	tokenEnd time.Time
+	signedIn session
 	said     string // why the last registration ended
 }
 
@@ -90,7 +96,8 @@ func Open(o Options) (*Enrollment, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Enrollment{o: o, config: config, client: c, changed: make(chan struct{}, 1)}
+	e := &Enrollment{o: o, config: config, client: c, changed: make(chan struct{}, 1),
+		said: lastEnd(o.Dir)}
 	if e.identity, err = readOptional[wire.Identity](o.Dir, identityFile); err != nil {
 		return nil, err
 	}
@@ -133,12 +140,15 @@ func (e *Enrollment) signal() {
 }
 
 // Inspect asks the hub what a ticket is about. The hub is the one of setup, never one that the link
-// names.
-func (e *Enrollment) Inspect(ctx context.Context, ticket, language string) (
+// names; where set-up named an environment, the link must be of it.
+func (e *Enrollment) Inspect(ctx context.Context, ticket, language string, by By) (
 	wire.InspectResponse, error) {
 	var answer wire.InspectResponse
 	if err := e.free(); err != nil {
 		return answer, err
+	}
+	if !e.ofEnvironment(ticket) {
+		return answer, ErrEnvironment
 	}
 	key, err := ensureKey(e.o.Dir)
 	if err != nil {
@@ -146,7 +156,23 @@ func (e *Enrollment) Inspect(ctx context.Context, ticket, language string) (
 	}
 	err = e.client.post(ctx, wire.PathInspect, "", language,
 		wire.InspectRequest{Ticket: ticket, Key: key.jwk}, &answer)
-	return answer, err
+	if err != nil {
+		return answer, err
+	}
+	return answer, e.note(Event{What: EventShown, By: by}.about(answer))
+}
+
+// ofEnvironment reads what the ticket says of itself; whether that is true, only the hub can tell.
+func (e *Enrollment) ofEnvironment(ticket string) bool {
+	if e.config.Environment == "" {
+		return true
+	}
+	var says struct {
+		jwt.RegisteredClaims
+		Environment string `json:"env"`
+	}
+	_, _, err := jwt.NewParser().ParseUnverified(ticket, &says)
+	return err == nil && says.Environment == e.config.Environment
 }
 
 // free refuses while the node belongs to a cluster or an upgrade has not ended (R5, R6).
@@ -162,30 +188,57 @@ func (e *Enrollment) free() error {
 	return nil
 }
 
-// Allow claims the registration and answers where the browser goes back to. Await finishes it.
-func (e *Enrollment) Allow(ctx context.Context, ticket, language string) (string, error) {
+// Allow claims the registration, which about was shown of, and answers where the browser goes back
+// to. Await finishes it.
+func (e *Enrollment) Allow(ctx context.Context, ticket, language string, by By,
+	about wire.InspectResponse) (string, error) {
 	if err := e.free(); err != nil {
 		return "", err
 	}
+	if !e.ofEnvironment(ticket) {
+		return "", ErrEnvironment
+	}
 	claim, err := e.claim(ticket)
 	if err != nil {
+		return "", err
+	}
+	event := Event{What: EventAllowed, By: by}.about(about)
+	if err := e.note(event); err != nil {
 		return "", err
 	}
 	var answer wire.ClaimResponse
 	err = e.client.post(ctx, wire.PathClaim, "", language,
 		wire.ClaimRequest{Ticket: ticket, Claim: claim}, &answer)
 	if err != nil {
+		event.What, event.Why = EventRefused, codeOf(err)
+		return "", errors.Join(err, e.note(event))
+	}
+	err = e.wait(pending{RegistrationID: answer.RegistrationID, ClaimedAt: e.o.Now(), Event: event})
+	if err != nil {
 		return "", err
 	}
-	p := &pending{RegistrationID: answer.RegistrationID, ClaimedAt: e.o.Now()}
+	return answer.ReturnURL, nil
+}
+
+// wait makes a claim durable whose completion is awaited.
+func (e *Enrollment) wait(p pending) error {
 	if err := atomicfile.WriteJSON(filepath.Join(e.o.Dir, pendingFile), p); err != nil {
-		return "", err
+		return err
 	}
 	e.mu.Lock()
-	e.pending = p
+	e.pending = &p
 	e.mu.Unlock()
 	e.signal()
-	return answer.ReturnURL, nil
+	return nil
+}
+
+// codeOf is the hub's word for a refusal, or that it could not be reached.
+func codeOf(err error) string {
+	var r *Refusal
+	if errors.As(err, &r) && r.Problem.Code != "" {
+		return r.Problem.Code
+	}
+	return "unreachable"
 }
 
 // claim is what this node states of itself, signed with its key.
@@ -205,7 +258,11 @@ func (e *Enrollment) claim(ticket string) (string, error) {
 }
 
 // Deny ends the registration for good.
-func (e *Enrollment) Deny(ctx context.Context, ticket, language string) error {
+func (e *Enrollment) Deny(ctx context.Context, ticket, language string, by By,
+	about wire.InspectResponse) error {
+	if err := e.note(Event{What: EventDenied, By: by}.about(about)); err != nil {
+		return err
+	}
 	return e.client.post(ctx, wire.PathDeny, "", language, wire.DenyRequest{Ticket: ticket}, nil)
 }
 
@@ -220,7 +277,7 @@ func (e *Enrollment) Await(ctx context.Context) error {
 		if p == nil {
 			return nil
 		}
-		state, err := e.askStatus(ctx, p)
+		state, why, err := e.askStatus(ctx, p)
 		late := e.o.Now().Sub(p.ClaimedAt) > models.ReturnTTL+time.Minute
 		var refusal *Refusal
 		switch {
@@ -228,9 +285,10 @@ func (e *Enrollment) Await(ctx context.Context) error {
 			return ctx.Err()
 		case err == nil && state == models.RegistrationCompleted:
 			return nil
-		case err == nil && state != models.RegistrationClaimed,
-			late && errors.As(err, &refusal) && refusal.Problem.Code != "":
-			return e.forgetPending()
+		case err == nil && state != models.RegistrationClaimed:
+			return e.giveUp(p, endOf(state, why))
+		case late && errors.As(err, &refusal) && refusal.Problem.Code != "":
+			return e.giveUp(p, string(models.EndedReturnMissing))
 		}
 		pause := statusEvery
 		if late {
@@ -244,25 +302,37 @@ func (e *Enrollment) Await(ctx context.Context) error {
 	}
 }
 
-func (e *Enrollment) askStatus(ctx context.Context, p *pending) (models.RegistrationState, error) {
+// giveUp forgets a claim that nothing came of, and says why from then on.
+func (e *Enrollment) giveUp(p *pending, why string) error {
+	event := p.Event
+	event.What, event.By, event.Why = EventEnded, By{}, why
+	if err := e.note(event); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	e.said = why
+	e.mu.Unlock()
+	return e.forgetPending()
+}
+
+func (e *Enrollment) askStatus(ctx context.Context, p *pending) (models.RegistrationState,
+	models.EndedWhy, error) {
 	key, err := ensureKey(e.o.Dir)
 	if err != nil {
-		return "", err
-	}
-	assertion, err := key.assertion(string(p.RegistrationID), e.o.Now())
-	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	var answer wire.StatusResponse
-	err = e.client.post(ctx, wire.PathStatus, "", "",
-		wire.StatusRequest{RegistrationID: p.RegistrationID, Assertion: assertion}, &answer)
+	err = e.client.asserted(ctx, wire.PathStatus, key, string(p.RegistrationID), e.o.Now(),
+		func(assertion string) any {
+			return wire.StatusRequest{RegistrationID: p.RegistrationID, Assertion: assertion}
+		}, &answer)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	if answer.Identity != nil {
-		return answer.State, e.adopt(*answer.Identity)
+		return answer.State, "", e.adopt(*answer.Identity)
 	}
-	return answer.State, nil
+	return answer.State, answer.Why, nil
 }
 
 // adopt makes the identity durable before anybody uses it.
@@ -270,15 +340,40 @@ func (e *Enrollment) adopt(identity wire.Identity) error {
 	if _, err := identity.HubKey.Public(); err != nil {
 		return fmt.Errorf("cannot accept the identity: %w", err)
 	}
+	if err := freshCredential(e.o.Dir, e.o.Now()); err != nil {
+		return err
+	}
 	err := atomicfile.WriteJSON(filepath.Join(e.o.Dir, identityFile), identity)
 	if err != nil {
 		return err
 	}
 	e.mu.Lock()
-	e.identity, e.token, e.said = &identity, "", ""
+	e.identity, e.signedIn, e.said = &identity, session{}, ""
 	e.mu.Unlock()
 	defer e.signal()
-	return e.forgetPending()
+	err = e.note(Event{What: EventRegistered, Organization: identity.Organization,
+		Cluster: identity.DisplayName})
+	return errors.Join(err, e.forgetPending())
+}
+
+// Reread looks whether another process, the command that registers at the shell, has brought what
+// this one waits for.
+func (e *Enrollment) Reread() error {
+	identity, err := readOptional[wire.Identity](e.o.Dir, identityFile)
+	if err != nil {
+		return err
+	}
+	waits, err := readOptional[pending](e.o.Dir, pendingFile)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.identity == nil && (identity != nil || e.pending == nil && waits != nil) {
+		e.identity, e.pending = identity, waits
+		e.signal()
+	}
+	return nil
 }
 
 func (e *Enrollment) forgetPending() error {
@@ -291,13 +386,17 @@ func (e *Enrollment) forgetPending() error {
 // Forget ends the identity, its key and a claim that waits: after a signed statement (R6), or by the node's own
 // administrator. The services are not touched.
 func (e *Enrollment) Forget(why string) error {
-	for _, name := range []string{pendingFile, identityFile, keyFile} {
+	for _, name := range []string{pendingFile, identityFile, nextKeyFile, keyFile,
+		credentialFile} {
 		if err := atomicfile.Remove(filepath.Join(e.o.Dir, name)); err != nil {
 			return err
 		}
 	}
+	if err := e.note(Event{What: EventForgotten, Why: why}); err != nil {
+		return err
+	}
 	e.mu.Lock()
-	e.identity, e.pending, e.token, e.said = nil, nil, "", why
+	e.identity, e.pending, e.signedIn, e.said = nil, nil, session{}, why
 	e.mu.Unlock()
 	e.signal()
 	return nil

@@ -46,24 +46,14 @@ func (e *Enrollment) Confirm(ctx context.Context, id models.PermitID, r wire.Con
 // Bundle asks the depot; the deadline covers the head of the answer.
 func (e *Enrollment) Bundle(ctx context.Context, digest string, header http.Header) (
 	*http.Response, error) {
-	token, err := e.accessToken(ctx)
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet,
-		e.client.base+wire.PathBundles+digest, nil)
-	if err != nil {
-		return nil, fmt.Errorf("cannot ask the depot: %w", err)
-	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
-	req.Header.Set("Authorization", "DPoP "+token)
-	res, err := e.client.http.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("cannot reach the depot: %w", err)
-	}
-	return res, nil
+	var res *http.Response
+	err := e.proved(ctx, func(p prover) error {
+		var err error
+		//nolint:bodyclose // the caller reads it
+		res, err = e.client.open(ctx, wire.PathBundles+digest, p, header)
+		return err
+	})
+	return res, err
 }
 
 // Tickets asks the hub for one join ticket per member; only a publisher gets any.
@@ -91,65 +81,6 @@ func (e *Enrollment) Join(ctx context.Context, ticket string) error {
 	return e.adopt(answer.Identity)
 }
 
-// call sends a message as the registered node; a refused token is renewed once.
-func (e *Enrollment) call(ctx context.Context, path string, in, out any) error {
-	for try := 0; ; try++ {
-		token, err := e.accessToken(ctx)
-		if err != nil {
-			return err
-		}
-		err = e.client.post(ctx, path, token, "", in, out)
-		if err == nil {
-			return nil
-		}
-		if stated := e.stated(err); stated != nil {
-			return stated
-		}
-		var r *Refusal
-		if try > 0 || !errors.As(err, &r) || r.Problem.Status != http.StatusUnauthorized {
-			return err
-		}
-		e.mu.Lock()
-		e.token = ""
-		e.mu.Unlock()
-	}
-}
-
-// accessToken is a good token, renewed a minute before its end by this node's monotonic clock.
-func (e *Enrollment) accessToken(ctx context.Context) (string, error) {
-	e.mu.Lock()
-	identity, token, end := e.identity, e.token, e.tokenEnd
-	e.mu.Unlock()
-	if identity == nil {
-		return "", errors.New("this node is not registered")
-	}
-	now := e.o.Now()
-	if token != "" && now.Before(end) {
-		return token, nil
-	}
-	key, err := loadKey(e.o.Dir)
-	if err != nil {
-		return "", err
-	}
-	assertion, err := key.assertion(string(identity.NodeID), now)
-	if err != nil {
-		return "", err
-	}
-	var answer wire.TokenResponse
-	err = e.client.post(ctx, wire.PathToken, "", "", wire.TokenRequest{Assertion: assertion}, &answer)
-	if err != nil {
-		if stated := e.stated(err); stated != nil {
-			return "", stated
-		}
-		return "", err
-	}
-	life := time.Duration(answer.ExpiresIn) * time.Second
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.token, e.tokenEnd = answer.AccessToken, now.Add(max(life-renewBefore, life/2))
-	return answer.AccessToken, nil
-}
-
 // stated is ErrStatement when the refusal carries the hub's signed word about this node and its
 // present key; everything else only makes a node back off.
 func (e *Enrollment) stated(err error) error {
@@ -162,7 +93,7 @@ func (e *Enrollment) stated(err error) error {
 	if verifyHub(r.Problem.Statement, wire.TypeStatement, identity.HubKey, &claims) != nil {
 		return nil //nolint:nilerr // not the hub's word
 	}
-	key, err := loadKey(e.o.Dir)
+	key, err := loadKey(e.o.Dir, keyFile)
 	if err != nil || claims.Node != identity.NodeID || claims.KeyThumb != key.Thumbprint() {
 		return nil //nolint:nilerr // not about this node
 	}

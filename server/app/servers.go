@@ -133,7 +133,7 @@ func (s *service) node(metrics *handlers.Metrics) (*echo.Echo, error) {
 	}
 	s.health.register(e)
 	nodeapi.Register(e, s.fleet)
-	depotapi.Register(e, s.hub.depot, s.fleet.AllowFetch)
+	depotapi.Register(e, s.hub.depot, s.fleet.AllowFetch, s.fleet.Nonce)
 	return e, nil
 }
 

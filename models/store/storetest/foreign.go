@@ -171,6 +171,7 @@ func (k knowledge) argument(want reflect.Type, place int) (reflect.Value, bool) 
 			ReturnCodeHash: "z"},
 		store.Completed{SessionHash: knownSecret, ReturnCodeHash: knownSecret, At: now},
 		store.Joined{KeyThumb: "q", At: now, Member: models.MemberRemoved},
+		store.Rotation{Old: k.Publisher.KeyThumb, New: "q", PublicKey: "{}", At: now},
 		store.AuditQuery{ClusterID: k.Cluster.ID}, int64(0), &checkpoint, cut,
 		store.AuditFilter{To: now.AddDate(1, 0, 0), ClusterID: k.Cluster.ID},
 		&user, session, &registration, &record, provider, login, &subject}
