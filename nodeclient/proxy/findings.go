@@ -97,13 +97,15 @@ func (e *ConnectError) result() Result {
 	for _, s := range e.Schemes {
 		basic = basic || strings.EqualFold(s, "basic")
 	}
-	r := Result{Step: StepProxy}
+	// Tinyproxy refuses a wrong password with 401
+	who := e.Status == http.StatusProxyAuthRequired || e.Status == http.StatusUnauthorized
+	var r Result
 	switch {
-	case e.Status == http.StatusProxyAuthRequired && offers != "" && !basic:
+	case who && offers != "" && !basic:
 		r = result(Failed, CodeProxyScheme, e.Proxy, offers)
-	case e.Status == http.StatusProxyAuthRequired && e.User == "":
+	case who && e.User == "":
 		r = result(Failed, CodeProxyNeedsUser, e.Proxy, status)
-	case e.Status == http.StatusProxyAuthRequired:
+	case who:
 		r = result(Failed, CodeProxyWrongUser, e.Proxy, status)
 	case e.Status == http.StatusForbidden || e.Status == http.StatusMethodNotAllowed:
 		r = result(Failed, CodeProxyForbids, e.Proxy, status)

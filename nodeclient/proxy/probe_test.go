@@ -60,6 +60,7 @@ func TestAProbeSaysWhyTheProxyFails(t *testing.T) {
 		"302 Found\r\nLocation: https://portal.example.test/": proxy.CodeProxyRedirects,
 		"418 Teapot":      proxy.CodeProxyStatus,
 		"204 Nothing":     proxy.CodeProxyStatus,
+		"401 Who":         proxy.CodeProxyNeedsUser,
 		"407 Who\r\nX: y": proxy.CodeProxyNeedsUser,
 		"407 Who\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate": proxy.CodeProxyScheme,
 		"407 Who\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: basic":     proxy.CodeProxyNeedsUser,
