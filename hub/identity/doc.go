@@ -1,3 +1,3 @@
-// Package identity is who may use the hub: organizations, users, passwords and sessions. It knows
-// no HTTP and no clusters.
+// Package identity is who may use the hub: organizations, people, invitations, passwords, passkeys,
+// sessions and API tokens. It knows no HTTP and no clusters.
 package identity

@@ -48,10 +48,16 @@ func newHasher() *hasher {
 	return h
 }
 
+// acceptable says whether a password is long enough and not too long.
+func acceptable(password string) bool {
+	n := utf8.RuneCountInString(password)
+	return n >= minPassword && n <= maxPassword && len(password) <= 4*maxPassword &&
+		utf8.ValidString(password)
+}
+
 // hash refuses a password that is too short or too long, and gives its PHC string.
 func (h *hasher) hash(ctx context.Context, password string) (string, error) {
-	if n := utf8.RuneCountInString(password); n < minPassword || len(password) > 4*maxPassword ||
-		n > maxPassword || !utf8.ValidString(password) {
+	if !acceptable(password) {
 		return "", models.Invalid("weak_password", "password")
 	}
 	salt := make([]byte, 16)

@@ -10,7 +10,6 @@ import (
 
 	"connecthub/models"
 	"connecthub/models/store"
-	"connecthub/scheduler/window"
 )
 
 // vendorName names the built-in organization that owns the releases (R29).
@@ -106,11 +105,8 @@ func (i *Identity) addOrganization(tx *store.Tx, a models.Actor, name, zone, lan
 	if err != nil {
 		return models.Organization{}, models.Invalid("invalid_name", "name")
 	}
-	if _, err := window.LoadZone(zone); err != nil {
-		return models.Organization{}, models.Invalid("invalid_zone", "zone")
-	}
-	if language != "en" && language != "ja" {
-		return models.Organization{}, models.Invalid("invalid_language", "language")
+	if err := checkPlace(zone, language); err != nil {
+		return models.Organization{}, err
 	}
 	now := i.o.Now().UTC()
 	o := models.Organization{ID: store.NewID[models.OrganizationID](tx), Name: name,
@@ -187,7 +183,7 @@ func (i *Identity) CreateUser(ctx context.Context, a models.Actor, n NewUser) (m
 	if !n.Organization.Allowed(n.Role) {
 		return models.User{}, "", models.Invalid("invalid_role", "role")
 	}
-	hash, generated, err := i.newPassword(ctx, n.Password)
+	hash, generated, err := i.newPassword(ctx, n.Password, email, n.Organization.Name)
 	if err != nil {
 		return models.User{}, "", err
 	}
@@ -233,7 +229,7 @@ func (i *Identity) ResetPassword(ctx context.Context, a models.Actor, email, pas
 	if err != nil {
 		return "", err
 	}
-	hash, generated, err := i.newPassword(ctx, password)
+	hash, generated, err := i.newPassword(ctx, password, email)
 	if err != nil {
 		return "", err
 	}
@@ -252,6 +248,9 @@ func (i *Identity) ResetPassword(ctx context.Context, a models.Actor, email, pas
 		if _, err := scope.DeleteSessionsOfUser(u.ID, ""); err != nil {
 			return err
 		}
+		if _, err := scope.DeleteChallengesOfUser(u.ID); err != nil {
+			return err
+		}
 		return i.audit(tx, a, i.o.Now().UTC(), models.Change{Organization: u.OrganizationID,
 			Action: "password_reset", TargetKind: "user", TargetID: string(u.ID),
 			TargetName: u.Email})
@@ -262,15 +261,15 @@ func (i *Identity) ResetPassword(ctx context.Context, a models.Actor, email, pas
 	return generated, nil
 }
 
-func (i *Identity) newPassword(ctx context.Context, given string) (hash, generated string,
-	err error) {
+func (i *Identity) newPassword(ctx context.Context, given string, near ...string) (
+	hash, generated string, err error) {
 	if given == "" {
 		if generated, err = GeneratePassword(); err != nil {
 			return "", "", err
 		}
 		given = generated
 	}
-	hash, err = i.hasher.hash(ctx, given)
+	hash, err = i.newHash(ctx, given, "password", near...)
 	return hash, generated, err
 }
 
