@@ -26,6 +26,7 @@ export { default as SideNavigation } from '@momentum-design/components/react/sid
 export { default as Spinner } from '@momentum-design/components/react/spinner/index.js';
 export { default as StaticChip } from '@momentum-design/components/react/staticchip/index.js';
 export { default as Text } from '@momentum-design/components/react/text/index.js';
+export { default as Toggle } from '@momentum-design/components/react/toggle/index.js';
 export { default as ThemeProvider } from '@momentum-design/components/react/themeprovider/index.js';
 export { default as Toast } from '@momentum-design/components/react/toast/index.js';
 import '@momentum-design/tokens/dist/css/typography/complete.css';

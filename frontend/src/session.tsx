@@ -4,6 +4,7 @@ import { createContext, type ReactNode, useContext, useEffect, useState } from '
 import { client, type Schemas } from './api/client';
 import { offset } from './api/hubclock';
 import { isSignedOut } from './api/problem';
+import type { operations } from './api/schema';
 
 export type SessionState =
   | { kind: 'in'; session: Schemas['Session']; offset: number }
@@ -37,10 +38,20 @@ export function useSessionState() {
 
 export function beginSession(queries: QueryClient, session: Schemas['Session'], sentAt: number) {
   queries.removeQueries({ predicate: (query) => query.queryKey[0] !== key[0] });
+  renewSession(queries, session, sentAt);
+}
+
+/** The same session, as the hub has just told it anew. */
+export function renewSession(queries: QueryClient, session: Schemas['Session'], sentAt: number) {
   const state: SessionState = {
     kind: 'in', session, offset: offset(session.hub.now, sentAt, Date.now()),
   };
   queries.setQueryData(key, state);
+}
+
+/** Asks the hub again who is signed in and what that person may do. */
+export function refreshSession(queries: QueryClient) {
+  void queries.invalidateQueries({ queryKey: key });
 }
 
 /** Shows the sign-in page; `ended` says that it was not the person's own wish. */
@@ -68,9 +79,12 @@ export function useSession(): Schemas['Session'] {
   return signed.session;
 }
 
-/** Whether this person may change things; everybody else sees everything without controls. */
-export function useMayChange(): boolean {
-  return useSession().user.role === 'full_admin';
+/** The operations of the admin API. */
+export type Operation = Extract<keyof operations, string>;
+
+/** Whether this person may use an operation; what nobody may use is not shown to them. */
+export function usePermitted(operation: Operation): boolean {
+  return useSession().permissions.includes(operation);
 }
 
 /** The hub's time, anew every second or as often as asked. */

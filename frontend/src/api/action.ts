@@ -1,10 +1,13 @@
 // One change asked of the hub: busy while it is on its way, and a sentence when it is refused.
+// Where the hub demands to sign in again first, the person is asked here and the change repeated.
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
-import { endSession } from '../session';
-import { explain, type Explanation, isSignedOut } from './problem';
+import { endSession, refreshSession } from '../session';
+import { NotConfirmed, useConfirm } from './confirmation';
+import { PasskeyFailure } from './passkey';
+import { asksToConfirm, explain, type Explanation, isForbidden, isSignedOut } from './problem';
 
-interface Answer<T> {
+export interface Answer<T> {
   data?: T;
   error?: unknown;
 }
@@ -19,24 +22,31 @@ export interface Action<I, T> {
 export function useAction<I, T>(call: (input: I) => Promise<Answer<T>>): Action<I, T> {
   const queries = useQueryClient();
   const explained = useExplain();
+  const confirm = useConfirm();
   const mutation = useMutation({
     networkMode: 'always',
     mutationFn: async (input: I) => {
-      const answer = await call(input);
+      let answer = await call(input);
+      if (asksToConfirm(answer.error)) {
+        if (!await confirm()) throw new NotConfirmed();
+        answer = await call(input);
+      }
       if (answer.error !== undefined) throw answer.error;
       return answer.data as T;
     },
     onError(error) {
       if (isSignedOut(error)) endSession(queries, true);
+      if (isForbidden(error)) refreshSession(queries);
     },
     onSettled: () => queries.invalidateQueries({
       predicate: (query) => query.queryKey[0] !== 'session' && query.queryKey[1] !== '/zones',
     }),
   });
+  const { error } = mutation;
   return {
     run: (input, done) => mutation.mutate(input, { onSuccess: (answer) => done?.(answer) }),
     busy: mutation.isPending,
-    failure: mutation.error ? explained(mutation.error) : null,
+    failure: error && !(error instanceof NotConfirmed) ? explained(error) : null,
     reset: mutation.reset,
   };
 }
@@ -44,7 +54,10 @@ export function useAction<I, T>(call: (input: I) => Promise<Answer<T>>): Action<
 /** Puts failures into words of the reader's language. */
 export function useExplain(): (error: unknown) => Explanation {
   const { t } = useTranslation();
-  return (error) => explain(error, {
-    unreachable: t('error.unreachable'), unexpected: t('error.unexpected'),
-  });
+  return (error) => {
+    if (error instanceof PasskeyFailure) return { sentence: t(`passkey.${error.reason}`) };
+    return explain(error, {
+      unreachable: t('error.unreachable'), unexpected: t('error.unexpected'),
+    });
+  };
 }

@@ -24,7 +24,7 @@ async function reach(request: Request): Promise<Response> {
     throw new Unreachable();
   }
   const type = answer.headers.get('Content-Type') ?? '';
-  const readable = type.includes('json');
+  const readable = /json|text\/csv/.test(type);
   if (gatewayStatuses.has(answer.status) && !readable) {
     connection.lost();
     throw new Unreachable();

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
-import { explain, fieldOf, isMissing, isSignedOut, type Problem, Unreachable, Unreadable }
-  from './problem';
+import {
+  asksToConfirm, explain, fieldOf, isForbidden, isMissing, isSignedOut, type Problem, Unreachable,
+  Unreadable,
+} from './problem';
 
 const words = { unreachable: 'away', unexpected: 'odd' };
 const problem: Problem = {
@@ -36,9 +38,18 @@ test('a field is found however the hub writes its path', () => {
 });
 
 test('a missing session and a missing thing are told apart', () => {
-  expect(isSignedOut({ ...problem, status: 401 })).toBe(true);
+  expect(isSignedOut({ ...problem, status: 401, code: 'signed_out' })).toBe(true);
+  expect(isSignedOut({ ...problem, status: 401, code: 'wrong_credentials' })).toBe(false);
   expect(isSignedOut(new Unreadable(401, undefined))).toBe(true);
   expect(isSignedOut({ ...problem, status: 404 })).toBe(false);
   expect(isMissing({ ...problem, status: 404 })).toBe(true);
   expect(isMissing(new Unreachable())).toBe(false);
+});
+
+test('to sign in again is no refusal for ever', () => {
+  const again = { ...problem, status: 403, code: 'step_up_required' };
+  expect(asksToConfirm(again)).toBe(true);
+  expect(isForbidden(again)).toBe(false);
+  expect(isForbidden({ ...problem, status: 403, code: 'forbidden' })).toBe(true);
+  expect(asksToConfirm(undefined)).toBe(false);
 });

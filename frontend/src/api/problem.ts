@@ -23,13 +23,24 @@ export function isProblem(error: unknown): error is Problem {
     && typeof (error as Problem).status === 'number';
 }
 
+/** Nobody is signed in any more; a wrong password is refused with another code. */
 export function isSignedOut(error: unknown): boolean {
-  return isProblem(error) ? error.status === 401
+  return isProblem(error) ? error.status === 401 && error.code === 'signed_out'
     : error instanceof Unreadable && error.status === 401;
 }
 
 export function isMissing(error: unknown): boolean {
   return isProblem(error) && error.status === 404;
+}
+
+/** The hub wants the person to sign in again before it does this. */
+export function asksToConfirm(error: unknown): boolean {
+  return isProblem(error) && error.code === 'step_up_required';
+}
+
+/** What this person may do is not what the console believed. */
+export function isForbidden(error: unknown): boolean {
+  return isProblem(error) && error.status === 403 && !asksToConfirm(error);
 }
 
 /** The field a problem is about, as the form calls it. */

@@ -5,7 +5,7 @@ import { useExplain } from '../api/action';
 import { api, type Schemas } from '../api/client';
 import { usePollInterval } from '../api/live';
 import { isMissing } from '../api/problem';
-import { useMayChange } from '../session';
+import { usePermitted } from '../session';
 import { NotFound } from '../shell/not-found';
 import { Trail } from '../shell/trail';
 import { ClusterChip, Failure, H1, Host, Loading, Muted, useTitle, When } from '../ui/parts';
@@ -45,7 +45,8 @@ function Loaded({ id }: { id: string }) {
 function Page({ cluster, leaving, onLeaving }: {
   cluster: Schemas['Cluster']; leaving: boolean; onLeaving: (leaving: boolean) => void }) {
   const { t } = useTranslation();
-  const mayChange = useMayChange();
+  const mayChange = usePermitted('saveSchedules');
+  const mayDeregister = usePermitted('deregister');
   const { zone } = cluster.schedules;
   const progress = cluster.rollout && { done: cluster.rollout.done, total: cluster.rollout.total };
   useTitle(cluster.display_name);
@@ -72,7 +73,7 @@ function Page({ cluster, leaving, onLeaving }: {
       <Nodes cluster={cluster} />
       <ScheduleForm cluster={cluster} />
       <History cluster={cluster} leaving={leaving} />
-      {mayChange && <Deregister cluster={cluster} onLeaving={onLeaving} />}
+      {mayDeregister && <Deregister cluster={cluster} onLeaving={onLeaving} />}
     </div>
   );
 }

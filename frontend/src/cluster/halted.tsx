@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { useAction } from '../api/action';
 import { client, type Schemas } from '../api/client';
 import { Banner, Button } from '../mdc';
-import { useMayChange } from '../session';
+import { usePermitted } from '../session';
 import { TypedNameModal } from '../ui/modal';
 import { useNotify } from '../ui/notices';
 import { Failure } from '../ui/parts';
@@ -21,7 +21,7 @@ export function Halted({ cluster }: { cluster: Schemas['Cluster'] }) {
 function Failed({ cluster }: { cluster: Schemas['Cluster'] }) {
   const { t } = useTranslation();
   const notify = useNotify();
-  const mayChange = useMayChange();
+  const mayRetry = usePermitted('retryRollout');
   const retry = useAction(() => client.POST('/clusters/{clusterId}/retry', {
     params: { path: { clusterId: cluster.id } },
   }));
@@ -29,7 +29,7 @@ function Failed({ cluster }: { cluster: Schemas['Cluster'] }) {
     <div className="stack">
       <Banner variant="error" label={t('cluster.haltedFailed')} className="banner"
         secondaryLabel={t('cluster.haltedFailedText')}>
-        {mayChange && (
+        {mayRetry && (
           <Button slot="trailing-actions" size={28} disabled={retry.busy}
             onClick={() => retry.run(undefined, () => notify(t('cluster.retried')))}>
             {t('cluster.retry')}
@@ -45,7 +45,7 @@ function Lost({ cluster, permit }: {
   cluster: Schemas['Cluster']; permit: Schemas['Permit'] }) {
   const { t } = useTranslation();
   const notify = useNotify();
-  const mayChange = useMayChange();
+  const mayOverride = usePermitted('overridePermit');
   const [open, setOpen] = useState(false);
   const node = permit.node_name;
   const override = useAction((typed_name: string) =>
@@ -60,7 +60,7 @@ function Lost({ cluster, permit }: {
     <>
       <Banner variant="error" label={t('cluster.haltedLost', { node })} className="banner"
         secondaryLabel={t('cluster.haltedLostText')}>
-        {mayChange && (
+        {mayOverride && (
           <Button slot="trailing-actions" size={28} color="negative"
             onClick={() => setOpen(true)}>
             {t('cluster.override')}

@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { useAction } from '../api/action';
 import { client, type Schemas } from '../api/client';
 import { Button, StaticChip, Text } from '../mdc';
-import { useHubNow, useMayChange } from '../session';
+import { useHubNow, usePermitted } from '../session';
 import { clockTime, instantInZone, relative } from '../text/time';
 import { useNotify } from '../ui/notices';
 import { Modal, TypedNameModal } from '../ui/modal';
@@ -12,7 +12,6 @@ import { Fact, Facts, Failure, Muted, Section, useLanguage, When } from '../ui/p
 /** When this cluster is upgraded next, in both kinds of window, and what can be done about it. */
 export function NextUpgrade({ cluster }: { cluster: Schemas['Cluster'] }) {
   const { t } = useTranslation();
-  const mayChange = useMayChange();
   const { next_upgrade: next, schedules: { zone } } = cluster;
   const pending = pendingText(t, cluster);
   return (
@@ -30,7 +29,7 @@ export function NextUpgrade({ cluster }: { cluster: Schemas['Cluster'] }) {
         </p>
       )}
       {pending && <Muted>{pending}</Muted>}
-      {mayChange && <Controls cluster={cluster} />}
+      <Controls cluster={cluster} />
     </Section>
   );
 }
@@ -93,6 +92,9 @@ function Controls({ cluster }: { cluster: Schemas['Cluster'] }) {
   const language = useLanguage();
   const notify = useNotify();
   const [open, setOpen] = useState<Open>(null);
+  const mayPostpone = usePermitted('postpone');
+  const mayUndo = usePermitted('undoPostponement');
+  const mayUpgrade = usePermitted('upgradeNow');
   const params = { path: { clusterId: cluster.id } };
   const next = (answer: Schemas['Cluster']) =>
     instantInZone(answer.next_upgrade.regular.start, language, answer.schedules.zone);
@@ -105,24 +107,25 @@ function Controls({ cluster }: { cluster: Schemas['Cluster'] }) {
     postpone.reset();
     upgrade.reset();
   };
+  if (!mayPostpone && !mayUndo && !mayUpgrade) return null;
   return (
     <>
       <Failure failure={undo.failure} />
       <div className="actions">
         {cluster.next_upgrade.skipped
-          ? (
+          ? mayUndo && (
             <Button variant="secondary" disabled={undo.busy}
               onClick={() => undo.run(undefined, (answer) =>
                 notify(t('cluster.postponeUndone', { time: next(answer) })))}>
               {t('cluster.postponeUndo')}
             </Button>
-          ) : (
+          ) : mayPostpone && (
             <Button variant="secondary" disabled={!cluster.may_postpone}
               onClick={() => setOpen('postpone')}>
               {t('cluster.postpone')}
             </Button>
           )}
-        {cluster.upgrade_pending && !cluster.next_upgrade.extra && (
+        {mayUpgrade && cluster.upgrade_pending && !cluster.next_upgrade.extra && (
           <Button variant="secondary" onClick={() => setOpen('now')}>
             {t('cluster.upgradeNow')}
           </Button>

@@ -3,11 +3,12 @@ import { useTranslation } from 'react-i18next';
 import { useAction } from '../api/action';
 import { client, type Schemas } from '../api/client';
 import { Button, MenuItem, MenuPopover } from '../mdc';
+import { useSession } from '../session';
 import { Modal, TypedNameModal } from '../ui/modal';
 import { useNotify } from '../ui/notices';
 import { Failure } from '../ui/parts';
 import { MaintenanceDialog } from './maintenance-dialog';
-import { type NodeOption, optionsFor } from './node-options';
+import { type NodeOption, optionsFor, permitted } from './node-options';
 
 interface Props {
   node: Schemas['Node'];
@@ -29,7 +30,7 @@ export function NodeActions({ node, cluster }: Props) {
     client.DELETE('/clusters/{clusterId}/nodes/{nodeId}/maintenance', { params }));
   const admit = useAction(() =>
     client.POST('/clusters/{clusterId}/nodes/{nodeId}/admit', { params }));
-  const options = optionsFor(node, cluster);
+  const options = permitted(optionsFor(node, cluster), useSession().permissions);
   if (options.length === 0) return null;
   const choose = (option: NodeOption) => {
     if (option === 'leave') leave.run(undefined, () => notify(t('node.left', { name })));

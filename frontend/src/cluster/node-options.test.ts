@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Schemas } from '../api/client';
-import { optionsFor } from './node-options';
+import { optionsFor, permitted } from './node-options';
 
 type Node = Schemas['Node'];
 
@@ -44,4 +44,11 @@ test('a version that no release describes can be adopted', () => {
 test('nothing can be done about a node that was removed', () => {
   const gone = node({ member: 'removed' });
   expect(optionsFor(gone, cluster(gone))).toEqual([]);
+});
+
+test('nobody is offered what they may not do', () => {
+  const calm = node({});
+  const options = optionsFor(calm, cluster(calm));
+  expect(permitted(options, [])).toEqual([]);
+  expect(permitted(options, ['enterMaintenance', 'getCluster'])).toEqual(['enter']);
 });

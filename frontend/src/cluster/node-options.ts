@@ -1,5 +1,6 @@
 // What an administrator may be offered for a node; the hub decides what it accepts.
 import type { Schemas } from '../api/client';
+import type { Operation } from '../session';
 
 type Node = Schemas['Node'];
 
@@ -7,6 +8,18 @@ export const nodeOptions = [
   'admit', 'adopt', 'despite', 'enter', 'renew', 'leave', 'replace', 'remove',
 ] as const;
 export type NodeOption = (typeof nodeOptions)[number];
+
+/** The operation behind each option. */
+const operationOf: Record<NodeOption, Operation> = {
+  admit: 'admitNode', adopt: 'adoptVersion', despite: 'upgradeDespite', enter: 'enterMaintenance',
+  renew: 'enterMaintenance', leave: 'leaveMaintenance', replace: 'replaceNode',
+  remove: 'removeNode',
+};
+
+/** Those of the options that a person may use. */
+export function permitted(options: NodeOption[], permissions: readonly string[]): NodeOption[] {
+  return options.filter((option) => permissions.includes(operationOf[option]));
+}
 
 /** The node of whose silence or illness the others wait. */
 export function blockers(cluster: Schemas['Cluster']): string[] {

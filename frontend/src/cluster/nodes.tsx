@@ -1,10 +1,11 @@
 import { useTranslation } from 'react-i18next';
 import type { Schemas } from '../api/client';
 import { type ChipColor, StaticChip } from '../mdc';
-import { useHubNow, useMayChange } from '../session';
+import { useHubNow, useSession } from '../session';
 import { instantInZone, relative } from '../text/time';
 import { Bar, Host, Muted, Section, useLanguage, When } from '../ui/parts';
 import { NodeActions } from './node-actions';
+import { nodeOptions, permitted } from './node-options';
 
 type Node = Schemas['Node'];
 
@@ -21,7 +22,7 @@ const memberColors: Record<Node['member'], ChipColor> = {
 /** The members of the cluster: what each runs, does, and waits for. */
 export function Nodes({ cluster }: { cluster: Schemas['Cluster'] }) {
   const { t } = useTranslation();
-  const mayChange = useMayChange();
+  const mayChange = permitted([...nodeOptions], useSession().permissions).length > 0;
   const single = cluster.nodes.length === 1;
   const columns = ['name', 'state', 'version', 'activity', 'lastSeen', 'why'] as const;
   return (

@@ -1,10 +1,10 @@
-import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Checkbox, Combobox, Input, matchAnywhere, Option, Radio, RadioGroup, SelectListBox }
-  from '../mdc';
+import { Checkbox, Input, Radio, RadioGroup } from '../mdc';
 import { weekdayName, weekdays } from '../text/time';
 import { Choice } from '../ui/choice';
+import { help } from '../ui/help';
 import { H3, Muted, useLanguage } from '../ui/parts';
+import { ZoneChoice } from '../ui/zone-choice';
 import { type Draft, type DraftField, lengths } from './draft';
 import { useLengthName } from './schedule-words';
 
@@ -14,11 +14,6 @@ interface FieldsProps {
   /** What is wrong with a field, if anything. */
   say: (field: DraftField) => string | undefined;
   readonly: boolean;
-}
-
-function help(error: string | undefined, otherwise: string) {
-  return error ? { helpText: error, helpTextType: 'error' as const }
-    : { helpText: otherwise, helpTextType: 'default' as const };
 }
 
 export function RegularFields({ draft, edit, say, readonly }: FieldsProps) {
@@ -94,28 +89,10 @@ function Length({ label, value, readonly, error, onChoose }: { label: string; va
 export function ZoneField({ draft, edit, say, readonly, zones }: FieldsProps & {
   zones: readonly string[] }) {
   const { t } = useTranslation();
-  // some hundred options are made only when somebody is about to choose
-  const [asked, setAsked] = useState(false);
-  const all = zones.includes(draft.zone) ? zones : [draft.zone, ...zones];
-  const offered = asked ? all : [draft.zone];
   return (
     <div className="zone">
-      <Combobox ref={matchAnywhere} onFocus={() => setAsked(true)} label={t('schedule.zone')}
-        dataAriaLabel={t('schedule.zone')}
-        value={draft.zone} disabled={readonly} noResultText={t('schedule.zoneNone')}
-        invalidCustomValueText={t('schedule.zoneWrong')}
-        {...help(say('zone'), t('schedule.zoneHelp'))}
-        onChange={(event) => {
-          const zone = event.detail.value ?? '';
-          if (zone !== draft.zone && zone !== '') edit({ zone });
-        }}>
-        <SelectListBox aria-label={t('schedule.zones')}>
-          {offered.map((zone) => (
-            <Option key={zone} value={zone} label={zone} tabIndex={-1}
-              selected={zone === draft.zone || undefined} />
-          ))}
-        </SelectListBox>
-      </Combobox>
+      <ZoneChoice label={t('schedule.zone')} value={draft.zone} zones={zones} readonly={readonly}
+        help={t('schedule.zoneHelp')} error={say('zone')} onChoose={(zone) => edit({ zone })} />
     </div>
   );
 }

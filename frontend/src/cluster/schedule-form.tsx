@@ -4,7 +4,7 @@ import { useAction } from '../api/action';
 import { api, client, type Schemas } from '../api/client';
 import type { Explanation } from '../api/problem';
 import { Button } from '../mdc';
-import { useMayChange } from '../session';
+import { usePermitted } from '../session';
 import { instantInZone } from '../text/time';
 import { useNotify } from '../ui/notices';
 import { Failure, Section, useLanguage } from '../ui/parts';
@@ -22,7 +22,7 @@ export function ScheduleForm({ cluster }: { cluster: Schemas['Cluster'] }) {
   const { t } = useTranslation();
   const language = useLanguage();
   const notify = useNotify();
-  const mayChange = useMayChange();
+  const mayChange = usePermitted('saveSchedules');
   const zones = api.useQuery('get', '/zones', {}, { staleTime: Infinity });
   const [draft, setDraft] = useState<Draft | null>(null);
   const [version, setVersion] = useState(cluster.schedule_version);

@@ -3,6 +3,7 @@ import { useTranslation } from 'react-i18next';
 import { useAction } from '../api/action';
 import { client } from '../api/client';
 import { Input, Text } from '../mdc';
+import { help } from '../ui/help';
 import { Modal } from '../ui/modal';
 import { Muted } from '../ui/parts';
 
@@ -71,9 +72,4 @@ function Prerequisites() {
       </ul>
     </div>
   );
-}
-
-function help(error: string | undefined, otherwise?: string) {
-  if (error) return { helpText: error, helpTextType: 'error' as const };
-  return { helpText: otherwise ?? '', helpTextType: 'default' as const };
 }

@@ -4,11 +4,12 @@ import { useExplain } from '../api/action';
 import { api, type Schemas } from '../api/client';
 import { usePollInterval } from '../api/live';
 import { Button, Icon, SearchField } from '../mdc';
-import { useMayChange } from '../session';
+import { usePermitted } from '../session';
 import { Trail } from '../shell/trail';
 import { Failure, H1, H2, Loading, Muted, useTitle } from '../ui/parts';
 import { AddDialog, type Prefill } from './add-dialog';
 import { ClusterCard } from './cluster-card';
+import { HeadlessDialog } from './headless-dialog';
 import { RegistrationCard } from './registration-card';
 
 /** Services → Contact Center → Cloud Connect. */
@@ -16,9 +17,11 @@ export function ClusterList() {
   const { t } = useTranslation();
   const explained = useExplain();
   const poll = usePollInterval();
-  const mayChange = useMayChange();
+  const mayAdd = usePermitted('createRegistration');
+  const mayApprove = usePermitted('approveHeadless');
   const [search, setSearch] = useState('');
   const [adding, setAdding] = useState<Prefill | null>(null);
+  const [byCode, setByCode] = useState(false);
   const query = search.trim() === '' ? {} : { search: search.trim() };
   const all = api.useQuery('get', '/clusters', {}, { refetchInterval: poll });
   const found = api.useQuery('get', '/clusters', { params: { query } }, {
@@ -48,18 +51,26 @@ export function ClusterList() {
           <H1>{t('list.title')}</H1>
           <Muted>{t('list.lead')}</Muted>
         </div>
-        {mayChange && !empty && (
-          <Button prefixIcon="plus-regular" onClick={() => setAdding({})}>
-            {t('list.addMore')}
-          </Button>
-        )}
+        <div className="actions">
+          {mayApprove && (
+            <Button variant="secondary" onClick={() => setByCode(true)}>
+              {t('list.byCode')}
+            </Button>
+          )}
+          {mayAdd && !empty && (
+            <Button prefixIcon="plus-regular" onClick={() => setAdding({})}>
+              {t('list.addMore')}
+            </Button>
+          )}
+        </div>
       </div>
-      {!mayChange && <Muted>{t('role.readOnly')}</Muted>}
-      {empty && <Empty onAdd={mayChange ? () => setAdding({}) : undefined} />}
+      {!mayAdd && <Muted>{t('role.readOnly')}</Muted>}
+      {empty && <Empty onAdd={mayAdd ? () => setAdding({}) : undefined} />}
       {open.length > 0 && <Registrations items={open} onAgain={setAdding} />}
       {clusters.length > 0 && (
         <Clusters items={found.data?.items ?? clusters} search={search} onSearch={setSearch} />
       )}
+      {byCode && <HeadlessDialog onClose={() => setByCode(false)} />}
       {adding && <AddDialog prefill={adding} onClose={() => setAdding(null)} />}
     </div>
   );

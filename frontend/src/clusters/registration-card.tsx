@@ -3,7 +3,7 @@ import { useAction } from '../api/action';
 import { client, type Schemas } from '../api/client';
 import { countdown, left } from '../api/hubclock';
 import { Button, type ChipColor, Icon, StaticChip, Text } from '../mdc';
-import { useHubNow, useMayChange } from '../session';
+import { useHubNow, usePermitted } from '../session';
 import { Fact, Facts, Failure, H3, Host, Muted } from '../ui/parts';
 import type { Prefill } from './add-dialog';
 
@@ -12,7 +12,7 @@ type State = Registration['state'];
 
 const colors: Record<State, ChipColor> = {
   pending: 'gold', claimed: 'cobalt', completed: 'mint', expired: 'slate', denied: 'pink',
-  superseded: 'slate', cancelled: 'slate',
+  superseded: 'slate', cancelled: 'slate', burned: 'pink',
 };
 
 /** A pending one is over when its time is, also before the hub has said so. */
@@ -32,7 +32,8 @@ interface Props {
 export function RegistrationCard({ registration, onAgain }: Props) {
   const { t } = useTranslation();
   const now = useHubNow();
-  const mayChange = useMayChange();
+  const mayBegin = usePermitted('createRegistration');
+  const mayDismiss = usePermitted('dismissRegistration');
   const state = shownState(registration, now);
   const over = state !== 'pending' && state !== 'claimed';
   const dismiss = useAction(() => client.DELETE('/registrations/{registrationId}', {
@@ -56,6 +57,9 @@ export function RegistrationCard({ registration, onAgain }: Props) {
         {registration.kind === 'replacement' && (
           <StaticChip color="default" label={t('registration.replacement')} />
         )}
+        {registration.headless && (
+          <StaticChip color="default" label={t('registration.headless')} />
+        )}
       </div>
       {!over && <Remaining registration={registration} now={now} />}
       <Muted>{explanation(t, registration, state)}</Muted>
@@ -67,7 +71,7 @@ export function RegistrationCard({ registration, onAgain }: Props) {
         <ComparisonCode code={registration.comparison_code} />
       )}
       <Failure failure={dismiss.failure} />
-      {mayChange && (
+      {mayDismiss && (
         <div className="card-foot">
           {state === 'pending' && registration.open_url && (
             <Button size={32} postfixIcon="pop-out-regular"
@@ -75,7 +79,7 @@ export function RegistrationCard({ registration, onAgain }: Props) {
               {t('registration.open')}
             </Button>
           )}
-          {over && registration.kind === 'cluster' && (
+          {over && mayBegin && registration.kind === 'cluster' && !registration.headless && (
             <Button size={32} onClick={again}>{t('registration.again')}</Button>
           )}
           <Button size={32} variant="secondary" disabled={dismiss.busy}
@@ -94,6 +98,7 @@ function explanation(
   t: ReturnType<typeof useTranslation>['t'], registration: Registration, state: State,
 ): string {
   if (state === 'completed') return '';
+  if (registration.headless && state === 'claimed') return t('registration.headlessClaimed');
   if (state === 'pending' && !registration.mine) return t('registration.elsewhere');
   return t(`registration.${state}Text`);
 }

@@ -4,7 +4,7 @@ import { useAction, useExplain } from '../api/action';
 import { api, client, type Schemas } from '../api/client';
 import { usePollInterval } from '../api/live';
 import { Button, type ChipColor, StaticChip } from '../mdc';
-import { useSession } from '../session';
+import { usePermitted, useSession } from '../session';
 import { size } from '../text/size';
 import { Modal } from '../ui/modal';
 import { useNotify } from '../ui/notices';
@@ -88,6 +88,7 @@ function Row({ release }: { release: Release }) {
 function ReleaseActions({ release }: { release: Release }) {
   const { t } = useTranslation();
   const notify = useNotify();
+  const mayChange = usePermitted('setReleaseState');
   const [recalling, setRecalling] = useState(false);
   const change = useAction((state: State) => client.PUT('/releases/{releaseId}/state', {
     params: { path: { releaseId: release.id } }, body: { state },
@@ -97,6 +98,7 @@ function ReleaseActions({ release }: { release: Release }) {
     setRecalling(false);
     notify(t('releases.changed', { version, state: t(stateNames[answer.state]) }));
   });
+  if (!mayChange) return null;
   return (
     <>
       <div className="actions">

@@ -2,7 +2,6 @@ import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 import { Button } from '../mdc';
 import { H1, useTitle } from '../ui/parts';
-import { clusterListPath } from './paths';
 
 /** The page for an address that leads nowhere, or to something that is not there any more. */
 export function NotFound({ text }: { text?: string }) {
@@ -13,7 +12,7 @@ export function NotFound({ text }: { text?: string }) {
   return (
     <div className="empty">
       <H1>{title}</H1>
-      <Button onClick={() => void navigate(clusterListPath)}>{t('error.toList')}</Button>
+      <Button onClick={() => void navigate('/')}>{t('error.toStart')}</Button>
     </div>
   );
 }

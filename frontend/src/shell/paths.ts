@@ -4,3 +4,10 @@ export const clusterListPath = '/services/contact-center/cloud-connect';
 export function clusterPath(id: string): string {
   return `${clusterListPath}/clusters/${encodeURIComponent(id)}`;
 }
+
+export const releasesPath = '/releases';
+export const organizationPath = '/organization';
+export const usersPath = '/users';
+export const activitiesPath = '/admin-activities';
+export const accountPath = '/account';
+export const invitationPath = '/invitation';

@@ -1,6 +1,6 @@
 // The frame around every screen: header, navigation, and the place where a screen is shown.
 import { useQueryClient } from '@tanstack/react-query';
-import { type MouseEvent, type ReactNode, useEffect, useRef, useState } from 'react';
+import { Fragment, type MouseEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation, useNavigate } from 'react-router';
 import { useAction } from '../api/action';
@@ -9,9 +9,11 @@ import {
   AppHeader, AvatarButton, Button, Icon, type IconName, MenuBar, MenuItem, MenuPopover,
   NavMenuItem, SideNavigation, Text,
 } from '../mdc';
-import { endSession, useSession } from '../session';
+import { endSession, type Operation, useSession } from '../session';
 import { ConnectionBanner } from './connection-banner';
-import { clusterListPath } from './paths';
+import {
+  accountPath, activitiesPath, clusterListPath, organizationPath, releasesPath, usersPath,
+} from './paths';
 import { LanguageSwitch, ThemeSwitch } from './switches';
 
 export function Shell({ children }: { children: ReactNode }) {
@@ -75,6 +77,7 @@ function AccountMenu() {
   const { t } = useTranslation();
   const { user, hub } = useSession();
   const queries = useQueryClient();
+  const navigate = useNavigate();
   const signOut = useAction(() => client.DELETE('/session'));
   const initials = user.name.split(/\s+/).map((word) => [...word][0] ?? '').join('').slice(0, 2);
   return (
@@ -92,6 +95,9 @@ function AccountMenu() {
             {t('shell.version', { version: hub.version })}
           </Text>
         </div>
+        <MenuItem label={t('shell.myAccount')} onClick={() => void navigate(accountPath)}>
+          <Icon slot="leading-controls" name="user-regular" />
+        </MenuItem>
         <MenuItem label={t('shell.signOut')}
           onClick={() => signOut.run(undefined, () => endSession(queries, false))}>
           <Icon slot="leading-controls" name="sign-out-regular" />
@@ -101,26 +107,69 @@ function AccountMenu() {
   );
 }
 
+interface Place {
+  path: string;
+  label: string;
+  icons: [IconName, IconName];
+  operation: Operation;
+}
+
+interface Group {
+  title: string;
+  under?: string;
+  places: Place[];
+}
+
+/** Where this person may go; what they may not even read is not shown. */
+function useGroups(): Group[] {
+  const { t } = useTranslation();
+  const { permissions, second_factor_missing: locked } = useSession();
+  const groups: Group[] = [
+    { title: t('shell.services'), under: t('shell.contactCenter'), places: [
+      { path: clusterListPath, label: t('shell.cloudConnect'), operation: 'listClusters',
+        icons: ['cloud-regular', 'cloud-filled'] },
+    ] },
+    { title: t('shell.vendor'), places: [
+      { path: releasesPath, label: t('shell.releases'), operation: 'listReleases',
+        icons: ['apps-regular', 'apps-filled'] },
+    ] },
+    { title: t('shell.management'), places: [
+      { path: usersPath, label: t('shell.users'), operation: 'listUsers',
+        icons: ['people-regular', 'people-filled'] },
+      { path: organizationPath, label: t('shell.organization'), operation: 'getOrganization',
+        icons: ['settings-regular', 'settings-filled'] },
+    ] },
+    { title: t('shell.troubleshooting'), places: [
+      { path: activitiesPath, label: t('shell.activities'), operation: 'listAudit',
+        icons: ['document-regular', 'document-filled'] },
+    ] },
+  ];
+  return groups.map((group) => ({ ...group, places: group.places.filter(({ operation }) =>
+    !locked && permissions.includes(operation)) })).filter(({ places }) => places.length > 0);
+}
+
 function Navigation() {
   const { t } = useTranslation();
-  const { organization, user } = useSession();
-  const engineer = user.role === 'release_engineer';
+  const { organization } = useSession();
+  const groups = useGroups();
   return (
     <SideNavigation variant="fixed-expanded" footerText={organization.name}>
       <MenuBar slot="scrollable-section" aria-label={t('shell.navigation')}>
-        <Text tagname="span" type="body-small-bold" className="nav-title">
-          {engineer ? t('shell.vendor') : t('shell.services')}
-        </Text>
-        {!engineer && (
-          <Text tagname="span" type="body-small-regular" className="nav-title sub">
-            {t('shell.contactCenter')}
-          </Text>
+        {groups.map(({ title, under, places }) => (
+          <Fragment key={title}>
+            <Text tagname="span" type="body-small-bold" className="nav-title">{title}</Text>
+            {under && (
+              <Text tagname="span" type="body-small-regular" className="nav-title sub">
+                {under}
+              </Text>
+            )}
+            {places.map((place) => <Entry key={place.path} {...place} />)}
+          </Fragment>
+        ))}
+        {groups.length === 0 && (
+          <Entry path={accountPath} label={t('shell.myAccount')}
+            icons={['people-regular', 'people-filled']} />
         )}
-        {engineer
-          ? <Entry path="/releases" label={t('shell.releases')}
-            icons={['apps-regular', 'apps-filled']} />
-          : <Entry path={clusterListPath} label={t('shell.cloudConnect')}
-            icons={['cloud-regular', 'cloud-filled']} />}
       </MenuBar>
     </SideNavigation>
   );

@@ -22,3 +22,16 @@ export function Trail({ cluster }: { cluster?: string }) {
     </nav>
   );
 }
+
+/** Where a screen stands that is not about clusters: its group in the navigation, and itself. */
+export function Place({ group, page }: { group: string; page: string }) {
+  const { t } = useTranslation();
+  return (
+    <nav className="trail" aria-label={t('shell.trail')}>
+      <ol>
+        <li>{group}</li>
+        <li aria-current="page">{page}</li>
+      </ol>
+    </nav>
+  );
+}

@@ -8,13 +8,18 @@ import { Failure } from './parts';
 interface ModalProps {
   title: string;
   text?: string;
-  submit: string;
+  /** What the button says; without it there is none, and the content has its own. */
+  submit?: string;
   danger?: boolean;
   busy?: boolean;
   blocked?: boolean;
   failure?: Explanation | null;
   size?: 'small' | 'medium' | 'large';
-  onSubmit: () => void;
+  /** A name for the styles and for the ones who look for it. */
+  className?: string;
+  /** What stands beside the submit button in place of Cancel. */
+  other?: { label: string; danger?: boolean; onClick: () => void };
+  onSubmit?: () => void;
   onClose: () => void;
   children?: ReactNode;
 }
@@ -23,29 +28,43 @@ interface ModalProps {
 export function Modal(props: ModalProps) {
   const { t } = useTranslation();
   const submit = () => {
-    if (!props.busy && !props.blocked) props.onSubmit();
+    if (!props.busy && !props.blocked) props.onSubmit?.();
   };
   const onSubmit = (event: FormEvent) => {
     event.preventDefault();
     submit();
   };
+  const { other } = props;
   return (
     <Dialog visible size={props.size ?? 'medium'} headerText={props.title}
       descriptionText={props.text} aria-label={props.title} closeButtonAriaLabel={t('close')}
-      onClose={() => props.onClose()}>
-      <form slot="dialog-body" className="stack" onSubmit={onSubmit} noValidate>
-        {props.children}
-        <Failure failure={props.failure ?? null} />
-      </form>
-      <Button slot="footer-button-secondary" variant="secondary" onClick={props.onClose}>
-        {t('cancel')}
+      className={props.className} onShown={toFirstField} onClose={() => props.onClose()}>
+      {props.submit ? (
+        <form slot="dialog-body" className="stack" onSubmit={onSubmit} noValidate>
+          {props.children}
+          <Failure failure={props.failure ?? null} />
+        </form>
+      ) : <div slot="dialog-body" className="stack">{props.children}</div>}
+      <Button slot="footer-button-secondary" variant="secondary" disabled={other && props.busy}
+        color={other?.danger ? 'negative' : undefined} onClick={other?.onClick ?? props.onClose}>
+        {other?.label ?? t('cancel')}
       </Button>
-      <Button slot="footer-button-primary" color={props.danger ? 'negative' : undefined}
-        disabled={props.busy || props.blocked} onClick={submit}>
-        {props.submit}
-      </Button>
+      {props.submit && (
+        <Button slot="footer-button-primary" color={props.danger ? 'negative' : undefined}
+          disabled={props.busy || props.blocked} onClick={submit}>
+          {props.submit}
+        </Button>
+      )}
     </Dialog>
   );
+}
+
+/** Whoever opens a dialog with a field wants to type; the close button comes first otherwise. */
+export function toFirstField(event: Event) {
+  if (event.target !== event.currentTarget) return; // a menu inside has opened
+  const field = (event.currentTarget as Element)
+    .querySelector<HTMLElement>('mdc-input:not([readonly]), mdc-password');
+  field?.focus();
 }
 
 interface TypedNameProps {
