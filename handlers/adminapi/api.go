@@ -12,6 +12,7 @@ import (
 	"connecthub/hub/depot"
 	"connecthub/hub/fleet"
 	"connecthub/hub/identity"
+	"connecthub/hub/oidc"
 
 	"github.com/labstack/echo/v4"
 )
@@ -28,6 +29,7 @@ type Options struct {
 	Log       *slog.Logger
 	Fleet     *fleet.Fleet
 	Identity  *identity.Identity
+	OIDC      *oidc.OIDC
 	Depot     *depot.Depot
 	PublicURL string // of the console: the one foreign origin that is none
 	Version   string // of the hub

@@ -57,6 +57,9 @@ func (c command) run(ctx context.Context, words string) error {
 	case "seal rotate":
 		return c.sealRotate(ctx)
 	}
+	if done, err := c.oidcCommand(ctx, words); done {
+		return err
+	}
 	return fmt.Errorf("cannot run %q: there is no such command", words)
 }
 

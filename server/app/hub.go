@@ -11,6 +11,7 @@ import (
 
 	"connecthub/hub/depot"
 	"connecthub/hub/identity"
+	"connecthub/hub/oidc"
 	"connecthub/hub/seal"
 	"connecthub/models"
 	"connecthub/models/store"
@@ -23,6 +24,7 @@ type hub struct {
 	identity *identity.Identity
 	depot    *depot.Depot
 	seal     *seal.Sealer
+	oidc     *oidc.OIDC // only while the hub serves
 }
 
 // openStore opens the database of the settings. It does not migrate.

@@ -71,6 +71,7 @@ func serve(ctx context.Context, c config.Config, h *hub, around Around) error {
 	}
 	f, err := fleet.New(fleet.Options{Store: h.store, Keys: signing, Now: around.Now,
 		Log: around.Log, PublicURL: c.Public(), NodePagePort: c.PagePort, PollNear: c.PollNear,
+		Replicated: h.store.Dialect() == store.PostgreSQL,
 		PollFar: c.PollFar, Environment: c.Environment, MinVersion: models.Version(c.MinVersion),
 		MinClient: models.Version(c.MinClient)})
 	if err != nil {
@@ -85,6 +86,9 @@ func serve(ctx context.Context, c config.Config, h *hub, around Around) error {
 	if password != "" {
 		fmt.Fprintf(around.Out, "First start: %s is the full admin of %s.\nPassword: %s\n"+
 			"It is not shown again.\n", c.AdminEmail, c.OrganizationName, password)
+	}
+	if h.oidc, err = newOIDC(h, c, around.Now, around.Log); err != nil {
+		return err
 	}
 	s := &service{config: c, around: around, hub: h, fleet: f, listeners: listeners,
 		closing: make(chan struct{}), leader: newLeader(h.store, around.Now)}
@@ -112,7 +116,7 @@ func (s *service) run(ctx context.Context, password string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.fleet.Load(ctx); err != nil {
+	if err := s.fleet.Start(ctx); err != nil {
 		return err
 	}
 	// Work outlives the first signal: requests are finished before it ends.
@@ -162,6 +166,7 @@ func (s *service) lastWords(ctx context.Context) error {
 	if err != nil {
 		err = fmt.Errorf("cannot end the lease: %w", err)
 	}
+	err = errors.Join(err, s.fleet.Leave(ctx))
 	if flush := s.fleet.FlushSeen(ctx); flush != nil {
 		err = errors.Join(err, fmt.Errorf("cannot write when nodes were seen: %w", flush))
 	}
@@ -184,6 +189,7 @@ func (s *service) jobs() []scheduler.Job {
 		{Name: "flush seen", Every: 5 * time.Second, Everywhere: true, Do: s.fleet.FlushSeen},
 		{Name: "purge old", Every: 10 * time.Minute, Everywhere: true, Do: s.fleet.PurgeOld},
 		{Name: "purge sessions", Every: 10 * time.Minute, Do: s.hub.identity.PurgeSessions},
+		{Name: "purge provider sign-ins", Every: time.Minute, Do: s.hub.oidc.PurgeLogins},
 	}
 }
 

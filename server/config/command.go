@@ -25,6 +25,7 @@ type Line struct {
 	User         User         `cmd:"" help:"The people."`
 	Release      Release      `cmd:"" help:"The vendor's releases."`
 	Seal         Seal         `cmd:"" help:"The key that seals secrets at rest."`
+	OIDC         OIDC         `cmd:"" name:"oidc" help:"Signing in through an organization's own OpenID Connect provider."`
 	Restored     struct{}     `cmd:"" help:"Make a database that was restored from a backup safe to serve. Stop the hub first."`
 	Windows      Windows      `cmd:"" help:"Print the starts of the windows of any rule, one a line."`
 	Version      struct{}     `cmd:"" help:"Print the version of the hub and of its time zone data."`

@@ -56,6 +56,9 @@ type Config struct {
 	NodePagePort  int            `default:"8445" help:"Port of a publisher's own page." group:"Nodes"`
 	NodePagePorts map[string]int `help:"Port of the page by FQDN, for demonstrations on one machine." placeholder:"FQDN=PORT;…" group:"Nodes"`
 
+	OIDCLoopback bool   `name:"oidc-loopback" help:"Allow OpenID Connect providers on this machine, by plain HTTP too. For development only." group:"Signing in"`
+	OIDCCAFile   string `name:"oidc-ca-file" help:"Certificate authorities of OpenID Connect providers, beside the system's." placeholder:"FILE" group:"Signing in"`
+
 	Deadline     time.Duration `default:"15s" help:"How long a request may take." group:"Limits"`
 	ShutdownWait time.Duration `default:"10s" help:"How long requests may finish at a shutdown." group:"Limits"`
 }
