@@ -45,6 +45,7 @@ type node struct {
 	denied             int
 	languages          []string
 	registeredTo       string
+	exits              exits
 }
 
 type spoken struct{ en, ja string }
@@ -65,7 +66,7 @@ func start(t *testing.T) *node {
 		Certificate: certificate(t), Listen: "127.0.0.1:0",
 		CheckPassword: func(u, p string) bool { return u == "administrator" && p == "right one" },
 		Inspect:       n.onInspect, Allow: n.onAllow, Deny: n.onDeny, Status: n.status,
-		Now: n.clock, Log: slog.New(slog.DiscardHandler)})
+		Proxy: n.exits.options(t), Now: n.clock, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
