@@ -245,7 +245,7 @@ func (f *Fleet) AdoptVersion(ctx context.Context, a Actor, id models.ClusterID,
 func (f *Fleet) RemoveNode(ctx context.Context, a Actor, id models.ClusterID, node models.NodeID,
 	t TypedName,
 ) (ClusterView, error) {
-	return f.act(ctx, a, id, func(w *work, s *store.Scope) error {
+	view, err := f.act(ctx, a, id, func(w *work, s *store.Scope) error {
 		n, err := w.node(node)
 		if err != nil {
 			return err
@@ -273,8 +273,12 @@ func (f *Fleet) RemoveNode(ctx context.Context, a Actor, id models.ClusterID, no
 			return err
 		}
 		w.drop(n.ID)
-		return nil
+		return f.revoke(s.Tx(), id)
 	})
+	if err != nil {
+		return view, err
+	}
+	return view, f.everywhere(ctx)
 }
 
 // drop takes a removed node out of what decisions see.
@@ -316,12 +320,13 @@ func (f *Fleet) Deregister(ctx context.Context, a Actor, id models.ClusterID, t 
 		w.recordCluster(ActionClusterDeregistered, nil, nil)
 		w.gone = true // it leaves the roster
 		w.after = func() error { return s.Deregister(id, w.now) }
-		return nil
+		return f.revoke(s.Tx(), id)
 	})
 	if err != nil {
 		f.forgetUnknown(id)
+		return err
 	}
-	return err
+	return f.everywhere(ctx)
 }
 
 // endReplacements ends the pending Replace node of a member that is none any more, or of all.

@@ -142,6 +142,9 @@ func (f *Fleet) becomeReplacement(tx *store.Tx, s *store.Scope, a Actor, r *mode
 	*n = fresh
 	w.touchNode(n.ID)
 	w.recordNode(ActionNodeReplaced, n, old, fresh.KeyThumb)
+	if err := f.revoke(tx, r.ClusterID); err != nil {
+		return err
+	}
 	return w.persist(s)
 }
 

@@ -46,28 +46,30 @@ func (f *Fleet) copied(ctx context.Context, n models.Node, thumb string, live bo
 // quarantine locks a node out on every replica, and takes back a permit that has disturbed nothing.
 // Only another machine or key, *Replace node*, lets it in again.
 func (f *Fleet) quarantine(ctx context.Context, n models.Node, how string) error {
-	return f.revoking(ctx, func(ctx context.Context, note noteRevocation) error {
-		return f.change(ctx, hubActor(), n.OrganizationID, n.ClusterID,
-			func(w *work, s *store.Scope) error {
-				m := w.member(n.ID)
-				if m == nil || m.Member == models.MemberQuarantined {
-					return nil
+	err := f.change(ctx, hubActor(), n.OrganizationID, n.ClusterID,
+		func(w *work, s *store.Scope) error {
+			m := w.member(n.ID)
+			if m == nil || m.Member == models.MemberQuarantined {
+				return nil
+			}
+			if p := w.permit; p != nil && p.NodeID == m.ID && p.State == models.PermitOffered {
+				effects, err := rollout.Leave(w.snapshot(f.incarnation(), ""), m.ID, false, w.now)
+				if err != nil {
+					return err
 				}
-				if p := w.permit; p != nil && p.NodeID == m.ID && p.State == models.PermitOffered {
-					effects, err := rollout.Leave(w.snapshot(f.incarnation(), ""), m.ID, false, w.now)
-					if err != nil {
-						return err
-					}
-					w.apply(effects)
-				}
-				before := m.Member
-				m.Member = models.MemberQuarantined
-				w.touchNode(m.ID)
-				w.recordNode(ActionNodeQuarantined, m, before, quarantineNote{m.Member, how})
-				w.settle(f.incarnation())
-				return note(s.Tx(), n.ClusterID)
-			})
-	})
+				w.apply(effects)
+			}
+			before := m.Member
+			m.Member = models.MemberQuarantined
+			w.touchNode(m.ID)
+			w.recordNode(ActionNodeQuarantined, m, before, quarantineNote{m.Member, how})
+			w.settle(f.incarnation())
+			return f.revoke(s.Tx(), n.ClusterID)
+		})
+	if err != nil {
+		return err
+	}
+	return f.everywhere(ctx)
 }
 
 type quarantineNote struct {

@@ -34,6 +34,8 @@ type Options struct {
 	NodePagePort func(models.FQDN) int
 	PollNear     time.Duration // in or near a window; default 30 s
 	PollFar      time.Duration // default 5 min
+	// Replicated says that other processes may answer nodes from the same database.
+	Replicated bool
 }
 
 // Fleet is every cluster of the hub.
@@ -44,6 +46,7 @@ type Fleet struct {
 	roster  roster
 	tokens  tokens
 	nonces  nonces
+	member  membership
 	events  broker
 	// releases are as they were when the roster was last read because of them.
 	releases atomic.Pointer[map[models.ReleaseID]models.ReleaseState]
@@ -66,20 +69,21 @@ func New(o Options) (*Fleet, error) {
 	if o.NodePagePort == nil {
 		o.NodePagePort = func(models.FQDN) int { return 8445 }
 	}
-	return &Fleet{o: o, replica: uuid.NewString()}, nil
+	return &Fleet{o: o, replica: uuid.NewString(),
+		member: membership{wake: make(chan struct{}, 1)}}, nil
 }
 
-// Run loads the roster, unless Load has, and keeps it up to date until ctx ends.
+// Run loads the roster, unless Start has, and keeps it up to date until ctx ends.
 func (f *Fleet) Run(ctx context.Context) error {
 	if !f.Ready() {
-		if err := f.Load(ctx); err != nil {
+		if err := f.Start(ctx); err != nil {
 			return err
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wait sync.WaitGroup
-	var failed [2]error
+	var failed [3]error
 	listen := func(at int, channel string, heard func(string)) {
 		wait.Go(func() {
 			defer cancel() // one without the other would be half deaf
@@ -91,8 +95,12 @@ func (f *Fleet) Run(ctx context.Context) error {
 	if f.o.Store.Dialect() == store.PostgreSQL {
 		wait.Go(func() { f.refreshNow(ctx) })
 	}
+	if f.o.Replicated {
+		wait.Go(func() { f.keepLease(ctx) })
+		listen(2, store.ChannelRevoked, func(string) { f.revokedNews() })
+	}
 	wait.Wait()
-	return errors.Join(failed[0], failed[1])
+	return errors.Join(failed[:]...)
 }
 
 // refreshNow reads everything again every minute: a replica may have missed a word.

@@ -208,6 +208,9 @@ func (f *Fleet) AnswerHeadless(ctx context.Context, a Actor, r wire.HeadlessAnsw
 	})
 	if err == nil && r.Accept {
 		f.follow(ctx, reg.ClusterID)
+		if reg.Kind == models.RegisterReplacement {
+			return f.everywhere(ctx)
+		}
 	}
 	return err
 }

@@ -122,6 +122,14 @@ func (f *Fleet) PurgeOld(ctx context.Context) error {
 		if err := h.PurgeAttempts(now); err != nil {
 			return err
 		}
+		if err := h.PurgeRotatedKeys(now.Add(-oldKeysFor)); err != nil {
+			return err
+		}
+		if f.o.Replicated {
+			if err := h.PurgeReplicas(now); err != nil {
+				return err
+			}
+		}
 		_, err := h.PurgeAssertions(now)
 		return err
 	})

@@ -171,7 +171,7 @@ func (f *Fleet) changeLocked(ctx context.Context, c *cluster, a Actor,
 	}
 	if w.gone {
 		c.known, c.rows = false, rows{}
-		f.forget(id)
+		f.end(id)
 		return nil
 	}
 	c.set(w.rows)

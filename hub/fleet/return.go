@@ -57,7 +57,10 @@ func (f *Fleet) CompleteRegistration(ctx context.Context, a Actor, back Return,
 		return RegistrationView{}, err
 	}
 	f.follow(ctx, reg.ClusterID)
-	return f.registrationView(a, reg), nil
+	if reg.Kind == models.RegisterReplacement {
+		err = f.everywhere(ctx) // the machine before must not be let in any more
+	}
+	return f.registrationView(a, reg), err
 }
 
 // complete makes of a claimed registration what it was for, and ends it.

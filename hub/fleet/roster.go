@@ -25,7 +25,9 @@ const refreshEvery = time.Minute
 type roster struct {
 	mu       sync.RWMutex
 	clusters map[models.ClusterID]*cluster
-	loaded   bool
+	// ended are those that were deregistered: rows that were read before must not bring one back.
+	ended  map[models.ClusterID]struct{}
+	loaded bool
 }
 
 // cluster is one entry. Its lock is held over a transaction about the cluster, so that what is kept
@@ -102,6 +104,24 @@ func (f *Fleet) forget(id models.ClusterID) {
 	delete(f.roster.clusters, id)
 }
 
+// end forgets a cluster that is not living any more, for ever.
+func (f *Fleet) end(id models.ClusterID) {
+	f.roster.mu.Lock()
+	defer f.roster.mu.Unlock()
+	if f.roster.ended == nil {
+		f.roster.ended = map[models.ClusterID]struct{}{}
+	}
+	f.roster.ended[id] = struct{}{}
+	delete(f.roster.clusters, id)
+}
+
+func (f *Fleet) hasEnded(id models.ClusterID) bool {
+	f.roster.mu.RLock()
+	defer f.roster.mu.RUnlock()
+	_, ended := f.roster.ended[id]
+	return ended
+}
+
 // all are the entries of every cluster.
 func (f *Fleet) all() []*cluster {
 	f.roster.mu.RLock()
@@ -129,7 +149,7 @@ func (f *Fleet) reload(ctx context.Context, id models.ClusterID) error {
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		c.known, c.rows = false, rows{}
-		f.forget(id)
+		f.end(id)
 		return nil
 	}
 	if err != nil {
@@ -193,7 +213,7 @@ func (f *Fleet) take(stored store.ClusterRows, was uint64) error {
 	c := f.entry(stored.Cluster.ID)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.generation.Load() != was {
+	if c.generation.Load() != was || f.hasEnded(stored.Cluster.ID) {
 		return nil
 	}
 	c.overlay(&loaded)

@@ -9,7 +9,7 @@ import (
 	"connecthub/models"
 )
 
-// ChannelRevoked carries the number of a revocation.
+// ChannelRevoked carries the cluster whose credentials, or one of them, were revoked.
 const ChannelRevoked = "revoked"
 
 // LeaseFor is how long a replica answers nodes without having told the database that it is there.
@@ -76,7 +76,7 @@ func (h *Hub) AcknowledgeRevocations(id string, known uint64) error {
 }
 
 // ReplicasBehind counts the replicas that answer nodes, other than this one, and do not know a
-// revocation yet. It takes away those whose lease has lapsed for an hour.
+// revocation yet.
 func (h *Hub) ReplicasBehind(id string, number uint64) (int, error) {
 	behind, err := list[replica](h.handle, nil, 0, isNot("id", id), before("known", number),
 		after("lease_until", h.leaseEnd("0")))
@@ -95,20 +95,20 @@ func (h *Hub) PurgeReplicas(now time.Time) error {
 
 // Revoke gives a revocation its number and tells the replicas when the transaction commits. Numbers
 // are committed in their order.
-func (h *Hub) Revoke(cluster models.ClusterID, now time.Time) (uint64, error) {
+func (h *Hub) Revoke(cluster models.ClusterID, now time.Time) error {
 	err := setOne[revocationCount](h.handle, values{"count": clause.Expr{SQL: "count + 1"}}, is("id", 1))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	number, err := h.LastRevocation()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	err = create(h.handle, &Revocation{Number: number, ClusterID: cluster, At: now})
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return number, h.tx.Notify(ChannelRevoked, string(cluster))
+	return h.tx.Notify(ChannelRevoked, string(cluster))
 }
 
 // LastRevocation is the number of the last one.
