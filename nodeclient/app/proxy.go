@@ -21,7 +21,9 @@ import (
 const maxLine = 4 << 10
 
 type setCommand struct {
-	Proxy setProxyCommand `cmd:"" help:"Set, test or clear the HTTP proxy of this node."`
+	Proxy           setProxyCommand       `cmd:"" help:"Set, test or clear the HTTP proxy of this node."`
+	Certificate     setCertificateCommand `cmd:"" help:"Replace the certificate of this node's page."`
+	ApplicationUser setUserCommand        `cmd:"" help:"Change the application user of this node's page, or its password."`
 }
 
 type setProxyCommand struct {
@@ -247,7 +249,7 @@ func show(e *env, dir string, asJSON bool) error {
 		}
 		enc := json.NewEncoder(e.out)
 		enc.SetIndent("", "  ")
-		return enc.Encode(v)
+		return enc.Encode(v) //nolint:gosec // the password is asterisks
 	}
 	return v.print(e.out)
 }
