@@ -153,6 +153,10 @@ var sentences = map[Code]text{
 	"invalid_kind":          {"The kind is regular or emergency.", "種別は regular または emergency です。"},
 	"invalid_channel":       {"A channel has 1 to 32 lower-case letters, digits and hyphens.", "チャネルは 1~32 文字の英小文字、数字、ハイフンです。"},
 	"invalid_release_state": {"A release cannot go from {subject} to that state.", "リリースを {subject} からその状態に変えることはできません。"},
+	"invalid_period":        {"Choose a beginning and an end: at most one year.", "開始と終了を指定してください。期間は最長 1 年です。"},
+	"invalid_category":      {"There is no such category.", "このカテゴリはありません。"},
+	"invalid_max":           {"A page has 1 to 200 records.", "1 ページの件数は 1~200 です。"},
+	"invalid_cursor":        {"This is not the end of a page of this list. Begin with the first page.", "このリストのページの終わりを示す値ではありません。最初のページからやり直してください。"},
 	"disk_full":             {"The disk is full; nothing was changed.", "ディスクの空きがありません。何も変更されていません。"},
 
 	"oidc_not_configured":     {"Your organization has no sign-in of its own here. Sign in with your password.", "組織独自のサインインは設定されていません。パスワードでサインインしてください。"},

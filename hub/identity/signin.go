@@ -155,6 +155,15 @@ func (i *Identity) begin(tx *store.Tx, caller models.Actor, user models.User,
 	return i.beginConfirmed(tx, caller, user, method, now, now)
 }
 
+// passwordAllowed refuses where the organization's provider is the only way in.
+func passwordAllowed(scope *store.Scope) error {
+	provider, err := scope.OIDCProvider()
+	if err == nil && provider != nil && provider.Required {
+		err = &models.Refusal{Kind: models.KindForbidden, Code: "oidc_required"}
+	}
+	return err
+}
+
 func (i *Identity) beginConfirmed(tx *store.Tx, caller models.Actor, user models.User,
 	method models.SignInMethod, now, confirmed time.Time) (in SignedIn, err error) {
 	if in.Token, err = newSecret(); err != nil {
@@ -177,6 +186,11 @@ func (i *Identity) beginConfirmed(tx *store.Tx, caller models.Actor, user models
 	}
 	if !p.active() { // disabled meanwhile
 		return SignedIn{}, models.Unauthorized("wrong_credentials")
+	}
+	if method == models.MethodPassword {
+		if err := passwordAllowed(scope); err != nil {
+			return SignedIn{}, err
+		}
 	}
 	in.Current = currentOf(p, session)
 	change := personChange(user, "signed_in")

@@ -27,6 +27,12 @@ func (i *Identity) StepUp(ctx context.Context, a models.Actor, password string) 
 	if err := i.checkOwn(ctx, a, p.user, password, "step_up_failed", now); err != nil {
 		return Confirmed{}, err
 	}
+	err = i.o.Store.View(ctx, func(tx *store.Tx) error {
+		return passwordAllowed(tx.In(a.Organization))
+	})
+	if err != nil {
+		return Confirmed{}, err
+	}
 	if len(p.keys) > 0 {
 		question, err := i.ask(ctx, p, models.ChallengeStepUp, a.SessionHash, now)
 		if err != nil {

@@ -88,7 +88,7 @@ func fill(ctx context.Context, s *store.Store, c config.Config, now func() time.
 	if err != nil {
 		return nil, err
 	}
-	people := identity.New(identity.Options{Store: s, Now: now, Log: log})
+	people := identity.New(identity.Options{Store: s, Now: now, Log: log, PublicURL: c.Public()})
 	if err := people.EnsureVendor(ctx, itself()); err != nil {
 		return nil, err
 	}

@@ -15,6 +15,8 @@ import (
 	"connecthub/hub/identity"
 	"connecthub/hub/keys"
 	"connecthub/hub/seal"
+	"connecthub/models"
+	"connecthub/models/store"
 	"connecthub/scheduler"
 	"connecthub/server/config"
 
@@ -65,6 +67,7 @@ func serve(ctx context.Context, c config.Config, h *hub, around Around) error {
 	if c.PublicURL == "" {
 		c.PublicURL = publicURL(c, listeners.console.Addr())
 	}
+	h.identity = h.identity.At(c.Public())
 	signing, err := keys.LoadOrCreate(c.Keys(), h.seal)
 	if err != nil {
 		return cured(c, err)
@@ -72,7 +75,7 @@ func serve(ctx context.Context, c config.Config, h *hub, around Around) error {
 	f, err := fleet.New(fleet.Options{Store: h.store, Keys: signing, Now: around.Now,
 		Log: around.Log, PublicURL: c.Public(), NodePagePort: c.PagePort, PollNear: c.PollNear,
 		Replicated: h.store.Dialect() == store.PostgreSQL,
-		PollFar: c.PollFar, Environment: c.Environment, MinVersion: models.Version(c.MinVersion),
+		PollFar:    c.PollFar, Environment: c.Environment, MinVersion: models.Version(c.MinVersion),
 		MinClient: models.Version(c.MinClient)})
 	if err != nil {
 		return err
