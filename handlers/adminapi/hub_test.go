@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,8 @@ type hub struct {
 	dir string
 	doc *openapi3.T
 	own string // password of the first admin
+	// settings are flags beside the directory, for the hub and for its commands.
+	settings []string
 }
 
 const (
@@ -39,9 +42,15 @@ const (
 
 func startHub(t *testing.T) *hub {
 	t.Helper()
-	h := &hub{t: t, dir: filepath.Join(t.TempDir(), "data")}
-	line, _, err := config.Parse([]string{"serve", "--data", h.dir, "--listen", "127.0.0.1:0",
-		"--node-listen", "127.0.0.1:0"}, io.Discard)
+	return startHubIn(t, filepath.Join(t.TempDir(), "data"))
+}
+
+// startHubIn starts a hub on a directory that may hold data, with more settings.
+func startHubIn(t *testing.T, dir string, settings ...string) *hub {
+	t.Helper()
+	h := &hub{t: t, dir: dir, settings: settings}
+	line, _, err := config.Parse(append([]string{"serve", "--data", h.dir, "--listen", "127.0.0.1:0",
+		"--node-listen", "127.0.0.1:0"}, settings...), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +84,8 @@ func startHub(t *testing.T) *hub {
 func (h *hub) command(args ...string) {
 	h.t.Helper()
 	var errOut strings.Builder
-	if code := app.Main(h.t.Context(), append(args, "--data", h.dir), "test", io.Discard, &errOut); code != 0 {
+	if code := app.Main(h.t.Context(), slices.Concat(args, []string{"--data", h.dir},
+		h.settings), "test", io.Discard, &errOut); code != 0 {
 		h.t.Fatalf("%v: %s", args, errOut.String())
 	}
 }
