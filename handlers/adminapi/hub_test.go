@@ -233,6 +233,23 @@ func (h *hub) calls() []call {
 		"enterMaintenance":     `{"reason":"disk"}`,
 		"saveSchedules":        `{"version":1,"schedules":` + schedules + `}`,
 		"previewSchedules":     schedules,
+
+		"beginOidc":         `{"email":"a@example.com"}`,
+		"finishSignIn":      `{"challenge_id":"none","recovery_code":"none"}`,
+		"stepUp":            `{"password":"wrong"}`,
+		"finishStepUp":      `{"challenge_id":"none","recovery_code":"none"}`,
+		"stepUpOidc":        `{"return_to":"/"}`,
+		"changePassword":    `{"current":"wrong","new":"another long password"}`,
+		"finishPasskey":     `{"challenge_id":"none","name":"Key","credential":{}}`,
+		"createToken":       `{"name":"Token","scopes":["clusters:read"],"days":1}`,
+		"saveOrganization":  organizationBody,
+		"setRole":           `{"role":"read_only_admin"}`,
+		"invite":            `{"email":"invited@example.com","role":"read_only_admin"}`,
+		"inspectInvitation": `{"token":"none"}`,
+		"acceptInvitation":  `{"token":"none","name":"Name","password":"another long password"}`,
+		"inspectHeadless":   `{"code":"none"}`,
+		"approveHeadless":   `{"code":"none","display_name":"Tokyo"}`,
+		"denyHeadless":      `{"code":"none"}`,
 	}
 	for pattern, item := range h.doc.Paths.Map() {
 		path := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(pattern, "none")
@@ -246,6 +263,9 @@ func (h *hub) calls() []call {
 	}
 	return all
 }
+
+const organizationBody = `{"zone":"UTC","language":"en","require_comparison_code":false,` +
+	`"require_second_factor":false}`
 
 const schedules = `{"zone":"UTC","regular":{"time":"03:00","days":["monday"],"length_minutes":120},` +
 	`"emergency":{"time":"03:00","length_minutes":120}}`
