@@ -16,7 +16,7 @@ import { Guard } from './shell/guard';
 import { NotFound } from './shell/not-found';
 import {
   accountPath, activitiesPath, clusterListPath, invitationPath, organizationPath, releasesPath,
-  usersPath,
+  signInPath, usersPath,
 } from './shell/paths';
 import { Shell } from './shell/shell';
 import { ThemeContext, themeClass, useTheme } from './shell/theme';
@@ -128,7 +128,10 @@ function Screens() {
       <Shell>
         <Suspense fallback={<Loading />}>
           <Routes>
-            <Route path="/" element={<Navigate replace to={homeOf(permissions)} />} />
+            {['/', signInPath].map((path) => (
+              <Route key={path} path={path}
+                element={<Navigate replace to={homeOf(permissions)} />} />
+            ))}
             <Route path={releasesPath} element={only('listReleases', <ReleasesPage />)} />
             <Route path={clusterListPath} element={only('listClusters', <ClusterList />)} />
             <Route path={`${clusterListPath}/clusters/:clusterId`}

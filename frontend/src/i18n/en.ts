@@ -37,6 +37,17 @@ const en = {
     organization: 'Sign in with your organization',
     problem: {
       unknown: 'Signing in through your organization did not work. Try again, or ask your administrator.',
+      oidc_not_configured: 'Your organization has no sign-in of its own here. Sign in with your password.',
+      oidc_required: 'Your organization asks you to sign in through its own sign-in, not with a password.',
+      oidc_unavailable: 'Your organization’s sign-in cannot be reached right now. Try again in a moment.',
+      oidc_failed: 'Your organization’s sign-in gave an answer that the hub does not accept. Try again; if it happens again, tell whoever runs it.',
+      oidc_denied: 'You were not signed in: your organization’s sign-in was cancelled, or it refused you.',
+      oidc_state_invalid: 'This sign-in is not valid any more: it took more than 10 minutes, was used already, or began in another browser. Begin again.',
+      oidc_email_not_verified: 'Your organization’s sign-in does not vouch for your e-mail address.',
+      oidc_unknown_person: 'Nobody with your e-mail address may sign in to this organization. Ask an administrator for an invitation.',
+      oidc_other_subject: 'Your account here is bound to another account of your organization’s sign-in. Ask whoever runs this hub.',
+      oidc_other_person: 'Somebody else signed in. Sign in again as yourself.',
+      oidc_not_fresh: 'Your organization’s sign-in did not ask you to sign in again, so nothing was confirmed.',
     },
   },
   secondFactor: {
@@ -65,6 +76,8 @@ const en = {
     waits: 'Waiting for you to sign in in the other window…',
     done: 'You have signed in again',
     doneText: 'You can close this window and go on where you were.',
+    notDone: 'You were not signed in again',
+    notDoneText: 'Close this window and try again where you were.',
   },
   invitation: {
     title: 'Invitation',

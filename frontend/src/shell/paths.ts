@@ -10,4 +10,6 @@ export const organizationPath = '/organization';
 export const usersPath = '/users';
 export const activitiesPath = '/admin-activities';
 export const accountPath = '/account';
+/** Where the hub leads to when signing in through a provider did not work. */
+export const signInPath = '/sign-in';
 export const invitationPath = '/invitation';

@@ -2,6 +2,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { useLocation } from 'react-router';
 import { useAction } from '../api/action';
 import { client, type Schemas } from '../api/client';
 import { ConfirmContext } from '../api/confirmation';
@@ -11,6 +12,7 @@ import { help } from '../ui/help';
 import { Modal } from '../ui/modal';
 import { Muted } from '../ui/parts';
 import { awaitConfirmed, confirmedPath } from './confirmed';
+import { useProblemOfAddress } from './problem-of-address';
 import { SecondFactorStep } from './second-factor';
 import { firstStep } from './sign-in';
 
@@ -37,7 +39,21 @@ export function Confirmation({ children }: { children: ReactNode }) {
     <ConfirmContext value={confirm}>
       {children}
       {open && <ConfirmDialog onDone={done} onClose={() => settle(false)} />}
+      <CameBack />
     </ConfirmContext>
+  );
+}
+
+/** Says what went wrong where no second window could be opened and this one went and came back. */
+function CameBack() {
+  const { t } = useTranslation();
+  const { pathname } = useLocation();
+  const problem = useProblemOfAddress();
+  const [seen, setSeen] = useState(false);
+  if (!problem || seen || pathname === confirmedPath) return null;
+  return (
+    <Modal size="small" title={t('confirmation.notDone')} text={problem} closes={t('close')}
+      onClose={() => setSeen(true)} />
   );
 }
 

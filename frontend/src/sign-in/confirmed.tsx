@@ -1,7 +1,8 @@
 // Where a provider leads back to after signing in again: tells the window that waits, and closes.
 import { useEffect } from 'react';
 import { useTranslation } from 'react-i18next';
-import { H1, Muted, useTitle } from '../ui/parts';
+import { Failure, H1, Muted, useTitle } from '../ui/parts';
+import { useProblemOfAddress } from './problem-of-address';
 
 export const confirmedPath = '/confirmed';
 const channelName = 'connect-hub.confirmed';
@@ -15,13 +16,24 @@ export function awaitConfirmed(onConfirmed: () => void): () => void {
 
 export function Confirmed() {
   const { t } = useTranslation();
-  useTitle(t('confirmation.done'));
+  const problem = useProblemOfAddress();
+  useTitle(problem ? t('confirmation.title') : t('confirmation.done'));
   useEffect(() => {
+    if (problem) return;
     const channel = new BroadcastChannel(channelName);
     channel.postMessage('confirmed');
     channel.close();
     window.close();
-  }, []);
+  }, [problem]);
+  if (problem) {
+    return (
+      <div className="empty">
+        <H1>{t('confirmation.notDone')}</H1>
+        <Failure failure={{ sentence: problem }} />
+        <Muted>{t('confirmation.notDoneText')}</Muted>
+      </div>
+    );
+  }
   return (
     <div className="empty" role="status">
       <H1>{t('confirmation.done')}</H1>

@@ -5,6 +5,7 @@ import { type Answer, useAction } from '../api/action';
 import { client, type Schemas } from '../api/client';
 import { Button, Input, Password, Text } from '../mdc';
 import { beginSession } from '../session';
+import { signInPath } from '../shell/paths';
 import { help } from '../ui/help';
 import { Failure, H1, Muted, useTitle } from '../ui/parts';
 import { Frame } from './frame';
@@ -48,6 +49,11 @@ export function SignIn({ ended }: { ended: boolean }) {
   );
 }
 
+/** Where to go on after the provider: a deep link, but never to the sign-in page again. */
+function wayBack(): string {
+  return location.pathname === signInPath ? '/' : location.pathname;
+}
+
 interface FirstStepProps {
   ended: boolean;
   onChallenge: (challenge: Challenge) => void;
@@ -78,7 +84,7 @@ function FirstStep({ ended, onChallenge, onDone }: FirstStepProps) {
     setTried('oidc');
     signIn.reset();
     if (busy || email.trim() === '') return;
-    oidc.run({ email: email.trim(), return_to: location.pathname },
+    oidc.run({ email: email.trim(), return_to: wayBack() },
       ({ location: provider }) => location.assign(provider));
   };
   const onSubmit = (event: FormEvent) => {

@@ -17,6 +17,8 @@ interface ModalProps {
   size?: 'small' | 'medium' | 'large';
   /** A name for the styles and for the ones who look for it. */
   className?: string;
+  /** What the button that only closes is called; Cancel otherwise. */
+  closes?: string;
   /** What stands beside the submit button in place of Cancel. */
   other?: { label: string; danger?: boolean; onClick: () => void };
   onSubmit?: () => void;
@@ -47,7 +49,7 @@ export function Modal(props: ModalProps) {
       ) : <div slot="dialog-body" className="stack">{props.children}</div>}
       <Button slot="footer-button-secondary" variant="secondary" disabled={other && props.busy}
         color={other?.danger ? 'negative' : undefined} onClick={other?.onClick ?? props.onClose}>
-        {other?.label ?? t('cancel')}
+        {other?.label ?? props.closes ?? t('cancel')}
       </Button>
       {props.submit && (
         <Button slot="footer-button-primary" color={props.danger ? 'negative' : undefined}
