@@ -43,7 +43,8 @@ type Change struct {
 	After        any
 }
 
-// Audit is the one way to an audit record (R30). Values that cannot be written as JSON are left out.
+// Audit is the one way to an audit record (R30). Values that cannot be written as JSON are left out,
+// and what may be a secret is redacted.
 func (a Actor) Audit(id AuditID, now time.Time, c Change) AuditRecord {
 	return AuditRecord{
 		ID: id, OrganizationID: c.Organization, At: now,
@@ -64,5 +65,5 @@ func auditText(v any) string {
 	if err != nil {
 		return ""
 	}
-	return string(text)
+	return string(redact(text))
 }

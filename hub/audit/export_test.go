@@ -35,3 +35,12 @@ func SignCut(k *keys.Hub, hub string, number int64, r models.AuditRecord, at tim
 	return sign(k, hub, typeCut, claims{Organization: r.OrganizationID, Number: number,
 		Sequence: r.Sequence, Hash: r.Hash, At: at})
 }
+
+// Actions is the table of what is recorded.
+func Actions() map[string]Category {
+	all := make(map[string]Category)
+	for action, k := range kinds() {
+		all[action] = k.category
+	}
+	return all
+}

@@ -141,7 +141,7 @@ func (f *Fleet) becomeReplacement(tx *store.Tx, s *store.Scope, a Actor, r *mode
 	fresh.JournalPermit, fresh.Denied, fresh.FactsDigest, fresh.Facts = "", nil, "", nil
 	*n = fresh
 	w.touchNode(n.ID)
-	w.recordNode(ActionNodeReplaced, n, old, fresh.KeyThumb)
+	w.recordNode(ActionNodeReplaced, n, keyNote{old}, keyNote{fresh.KeyThumb})
 	if err := f.revoke(tx, r.ClusterID); err != nil {
 		return err
 	}
@@ -205,4 +205,9 @@ func (f *Fleet) identity(tx *store.Tx, n models.Node) (wire.Identity, error) {
 	return wire.Identity{HubID: f.hubID(), Organization: org.Name, ClusterID: c.ID,
 		DisplayName: c.DisplayName, NodeID: n.ID, Role: n.Role, HubKey: f.o.Keys.Public(),
 		Fence: c.Fence()}, nil
+}
+
+// keyNote says in an audit record which public key a node had or has.
+type keyNote struct {
+	KeyThumb string `json:"key_thumb"`
 }

@@ -88,7 +88,7 @@ func (f *Fleet) swapKey(ctx context.Context, a Actor, n models.Node, turn rotati
 			return err
 		}
 		m.KeyThumb, m.PublicKey = thumb, string(public)
-		w.recordNode(ActionKeyRotated, m, turn.old, thumb)
+		w.recordNode(ActionKeyRotated, m, keyNote{turn.old}, keyNote{thumb})
 		return nil
 	})
 }
