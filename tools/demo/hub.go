@@ -121,7 +121,7 @@ func (h *hub) readPassword(ctx context.Context) error {
 // signIn begins a session through the admin API.
 func (h *hub) signIn(ctx context.Context) error {
 	api, err := client.NewClientWithResponses(h.consoleURL+"/api/admin/v1",
-		client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+		client.WithHTTPClient(confirming{h}), client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 			r.Header.Set("Origin", h.consoleURL)
 			if h.cookie != "" {
 				r.Header.Set("Cookie", h.cookie)
