@@ -1603,16 +1603,24 @@ export interface components {
             /** @enum {string} */
             actor_kind: "user" | "node" | "hub" | "command";
             actor_id?: string;
+            /** @description Who is of another organization, or runs the hub, is named by that alone. */
             actor_name: string;
+            actor_email?: string;
+            actor_role?: string;
+            actor_org_id?: string;
+            actor_org_name?: string;
             actor_ip?: string;
             actor_user_agent?: string;
             target_type: string;
             target_id: string;
             target_name: string;
+            target_org_id?: string;
             cluster_id?: string;
+            /** @description What is no object stands under `value`. */
             before?: {
                 [key: string]: unknown;
             };
+            /** @description What is no object stands under `value`. */
             after?: {
                 [key: string]: unknown;
             };
@@ -3155,6 +3163,12 @@ export interface operations {
                 /** @description Part of the name of the target. */
                 target?: string;
                 cluster_id?: string;
+                /** @description Records of exactly this actor. */
+                actor_id?: string;
+                /** @description Comma list of actions. */
+                actions?: string;
+                /** @description Part of a name, an address or what an action is called; or a tracking id. */
+                text?: string;
                 /** @description Default 100. */
                 max?: number;
                 /** @description `next` of the page before. */
@@ -3191,6 +3205,12 @@ export interface operations {
                 /** @description Part of the name of the target. */
                 target?: string;
                 cluster_id?: string;
+                /** @description Records of exactly this actor. */
+                actor_id?: string;
+                /** @description Comma list of actions. */
+                actions?: string;
+                /** @description Part of a name, an address or what an action is called; or a tracking id. */
+                text?: string;
             };
             header?: never;
             path?: never;

@@ -651,24 +651,35 @@ type AuditCategory struct {
 // AuditItem defines model for AuditItem.
 type AuditItem struct {
 	// Action A stable word.
-	Action         string                  `json:"action"`
-	ActionText     string                  `json:"action_text"`
-	ActorId        *string                 `json:"actor_id,omitempty"`
-	ActorIp        *string                 `json:"actor_ip,omitempty"`
-	ActorKind      AuditItemActorKind      `json:"actor_kind"`
-	ActorName      string                  `json:"actor_name"`
-	ActorUserAgent *string                 `json:"actor_user_agent,omitempty"`
-	After          *map[string]interface{} `json:"after,omitempty"`
-	Before         *map[string]interface{} `json:"before,omitempty"`
-	Category       string                  `json:"category"`
-	ClusterId      *string                 `json:"cluster_id,omitempty"`
-	Id             string                  `json:"id"`
-	Sequence       int64                   `json:"sequence"`
-	TargetId       string                  `json:"target_id"`
-	TargetName     string                  `json:"target_name"`
-	TargetType     string                  `json:"target_type"`
-	Timestamp      time.Time               `json:"timestamp"`
-	TrackingId     *string                 `json:"tracking_id,omitempty"`
+	Action     string             `json:"action"`
+	ActionText string             `json:"action_text"`
+	ActorEmail *string            `json:"actor_email,omitempty"`
+	ActorId    *string            `json:"actor_id,omitempty"`
+	ActorIp    *string            `json:"actor_ip,omitempty"`
+	ActorKind  AuditItemActorKind `json:"actor_kind"`
+
+	// ActorName Who is of another organization, or runs the hub, is named by that alone.
+	ActorName      string  `json:"actor_name"`
+	ActorOrgId     *string `json:"actor_org_id,omitempty"`
+	ActorOrgName   *string `json:"actor_org_name,omitempty"`
+	ActorRole      *string `json:"actor_role,omitempty"`
+	ActorUserAgent *string `json:"actor_user_agent,omitempty"`
+
+	// After What is no object stands under `value`.
+	After *map[string]interface{} `json:"after,omitempty"`
+
+	// Before What is no object stands under `value`.
+	Before      *map[string]interface{} `json:"before,omitempty"`
+	Category    string                  `json:"category"`
+	ClusterId   *string                 `json:"cluster_id,omitempty"`
+	Id          string                  `json:"id"`
+	Sequence    int64                   `json:"sequence"`
+	TargetId    string                  `json:"target_id"`
+	TargetName  string                  `json:"target_name"`
+	TargetOrgId *string                 `json:"target_org_id,omitempty"`
+	TargetType  string                  `json:"target_type"`
+	Timestamp   time.Time               `json:"timestamp"`
+	TrackingId  *string                 `json:"tracking_id,omitempty"`
 }
 
 // AuditItemActorKind defines model for AuditItem.ActorKind.
@@ -1437,6 +1448,15 @@ type ListAuditParams struct {
 	Target    *string `form:"target,omitempty" json:"target,omitempty"`
 	ClusterId *string `form:"cluster_id,omitempty" json:"cluster_id,omitempty"`
 
+	// ActorId Records of exactly this actor.
+	ActorId *string `form:"actor_id,omitempty" json:"actor_id,omitempty"`
+
+	// Actions Comma list of actions.
+	Actions *string `form:"actions,omitempty" json:"actions,omitempty"`
+
+	// Text Part of a name, an address or what an action is called; or a tracking id.
+	Text *string `form:"text,omitempty" json:"text,omitempty"`
+
 	// Max Default 100.
 	Max *int `form:"max,omitempty" json:"max,omitempty"`
 
@@ -1460,6 +1480,15 @@ type ExportAuditParams struct {
 	// Target Part of the name of the target.
 	Target    *string `form:"target,omitempty" json:"target,omitempty"`
 	ClusterId *string `form:"cluster_id,omitempty" json:"cluster_id,omitempty"`
+
+	// ActorId Records of exactly this actor.
+	ActorId *string `form:"actor_id,omitempty" json:"actor_id,omitempty"`
+
+	// Actions Comma list of actions.
+	Actions *string `form:"actions,omitempty" json:"actions,omitempty"`
+
+	// Text Part of a name, an address or what an action is called; or a tracking id.
+	Text *string `form:"text,omitempty" json:"text,omitempty"`
 }
 
 // ListClustersParams defines parameters for ListClusters.
@@ -4172,6 +4201,42 @@ func NewListAuditRequest(server string, params *ListAuditParams) (*http.Request,
 
 		}
 
+		if params.ActorId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actor_id", *params.ActorId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Actions != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actions", *params.Actions, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Text != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "text", *params.Text, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Max != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "max", *params.Max, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
@@ -4320,6 +4385,42 @@ func NewExportAuditRequest(server string, params *ExportAuditParams) (*http.Requ
 		if params.ClusterId != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cluster_id", *params.ClusterId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ActorId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actor_id", *params.ActorId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Actions != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "actions", *params.Actions, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Text != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "text", *params.Text, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {

@@ -646,24 +646,35 @@ type AuditCategory struct {
 // AuditItem defines model for AuditItem.
 type AuditItem struct {
 	// Action A stable word.
-	Action         string                  `json:"action"`
-	ActionText     string                  `json:"action_text"`
-	ActorId        *string                 `json:"actor_id,omitempty"`
-	ActorIp        *string                 `json:"actor_ip,omitempty"`
-	ActorKind      AuditItemActorKind      `json:"actor_kind"`
-	ActorName      string                  `json:"actor_name"`
-	ActorUserAgent *string                 `json:"actor_user_agent,omitempty"`
-	After          *map[string]interface{} `json:"after,omitempty"`
-	Before         *map[string]interface{} `json:"before,omitempty"`
-	Category       string                  `json:"category"`
-	ClusterId      *string                 `json:"cluster_id,omitempty"`
-	Id             string                  `json:"id"`
-	Sequence       int64                   `json:"sequence"`
-	TargetId       string                  `json:"target_id"`
-	TargetName     string                  `json:"target_name"`
-	TargetType     string                  `json:"target_type"`
-	Timestamp      time.Time               `json:"timestamp"`
-	TrackingId     *string                 `json:"tracking_id,omitempty"`
+	Action     string             `json:"action"`
+	ActionText string             `json:"action_text"`
+	ActorEmail *string            `json:"actor_email,omitempty"`
+	ActorId    *string            `json:"actor_id,omitempty"`
+	ActorIp    *string            `json:"actor_ip,omitempty"`
+	ActorKind  AuditItemActorKind `json:"actor_kind"`
+
+	// ActorName Who is of another organization, or runs the hub, is named by that alone.
+	ActorName      string  `json:"actor_name"`
+	ActorOrgId     *string `json:"actor_org_id,omitempty"`
+	ActorOrgName   *string `json:"actor_org_name,omitempty"`
+	ActorRole      *string `json:"actor_role,omitempty"`
+	ActorUserAgent *string `json:"actor_user_agent,omitempty"`
+
+	// After What is no object stands under `value`.
+	After *map[string]interface{} `json:"after,omitempty"`
+
+	// Before What is no object stands under `value`.
+	Before      *map[string]interface{} `json:"before,omitempty"`
+	Category    string                  `json:"category"`
+	ClusterId   *string                 `json:"cluster_id,omitempty"`
+	Id          string                  `json:"id"`
+	Sequence    int64                   `json:"sequence"`
+	TargetId    string                  `json:"target_id"`
+	TargetName  string                  `json:"target_name"`
+	TargetOrgId *string                 `json:"target_org_id,omitempty"`
+	TargetType  string                  `json:"target_type"`
+	Timestamp   time.Time               `json:"timestamp"`
+	TrackingId  *string                 `json:"tracking_id,omitempty"`
 }
 
 // AuditItemActorKind defines model for AuditItem.ActorKind.
@@ -1432,6 +1443,15 @@ type ListAuditParams struct {
 	Target    *string `form:"target,omitempty" json:"target,omitempty"`
 	ClusterId *string `form:"cluster_id,omitempty" json:"cluster_id,omitempty"`
 
+	// ActorId Records of exactly this actor.
+	ActorId *string `form:"actor_id,omitempty" json:"actor_id,omitempty"`
+
+	// Actions Comma list of actions.
+	Actions *string `form:"actions,omitempty" json:"actions,omitempty"`
+
+	// Text Part of a name, an address or what an action is called; or a tracking id.
+	Text *string `form:"text,omitempty" json:"text,omitempty"`
+
 	// Max Default 100.
 	Max *int `form:"max,omitempty" json:"max,omitempty"`
 
@@ -1455,6 +1475,15 @@ type ExportAuditParams struct {
 	// Target Part of the name of the target.
 	Target    *string `form:"target,omitempty" json:"target,omitempty"`
 	ClusterId *string `form:"cluster_id,omitempty" json:"cluster_id,omitempty"`
+
+	// ActorId Records of exactly this actor.
+	ActorId *string `form:"actor_id,omitempty" json:"actor_id,omitempty"`
+
+	// Actions Comma list of actions.
+	Actions *string `form:"actions,omitempty" json:"actions,omitempty"`
+
+	// Text Part of a name, an address or what an action is called; or a tracking id.
+	Text *string `form:"text,omitempty" json:"text,omitempty"`
 }
 
 // ListClustersParams defines parameters for ListClusters.
@@ -1927,6 +1956,27 @@ func (w *ServerInterfaceWrapper) ListAudit(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cluster_id: %s", err))
 	}
 
+	// ------------- Optional query parameter "actor_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor_id", ctx.QueryParams(), &params.ActorId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "actions" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actions", ctx.QueryParams(), &params.Actions, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actions: %s", err))
+	}
+
+	// ------------- Optional query parameter "text" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "text", ctx.QueryParams(), &params.Text, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter text: %s", err))
+	}
+
 	// ------------- Optional query parameter "max" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "max", ctx.QueryParams(), &params.Max, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
@@ -2001,6 +2051,27 @@ func (w *ServerInterfaceWrapper) ExportAudit(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cluster_id", ctx.QueryParams(), &params.ClusterId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cluster_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "actor_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actor_id", ctx.QueryParams(), &params.ActorId, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actor_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "actions" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "actions", ctx.QueryParams(), &params.Actions, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter actions: %s", err))
+	}
+
+	// ------------- Optional query parameter "text" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "text", ctx.QueryParams(), &params.Text, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter text: %s", err))
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
