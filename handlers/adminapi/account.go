@@ -53,7 +53,7 @@ func done(c echo.Context, err error) error {
 func (a *API) BeginPasskey(c echo.Context) error {
 	begun, err := a.o.Identity.BeginPasskey(c.Request().Context(), handlers.Actor(c))
 	return answer(c, http.StatusOK, begun, err, func(n identity.NewPasskey) gen.PasskeyChallenge {
-		return gen.PasskeyChallenge{ChallengeId: n.Question, Options: objectOf(n.Options)}
+		return gen.PasskeyChallenge{ChallengeId: n.Question, Options: jsonObject(n.Options)}
 	})
 }
 

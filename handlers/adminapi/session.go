@@ -78,12 +78,12 @@ func factorOf(b gen.SecondFactor) (identity.Answer, error) {
 func questionOf(q identity.Question) gen.SecondFactorChallenge {
 	challenge := gen.SecondFactorChallenge{ChallengeId: q.ID, ExpiresAt: q.ExpiresAt.UTC(),
 		RecoveryCodes: q.RecoveryCodes}
-	challenge.Passkey = objectOf(q.Passkey)
+	challenge.Passkey = jsonObject(q.Passkey)
 	return challenge
 }
 
-// objectOf is JSON that the hub wrote itself; empty where there is none.
-func objectOf(text []byte) map[string]any {
+// jsonObject is JSON that the hub wrote itself; empty where there is none.
+func jsonObject(text []byte) map[string]any {
 	object := map[string]any{}
 	if err := json.Unmarshal(text, &object); err != nil {
 		return map[string]any{}
