@@ -96,15 +96,15 @@ func (p policy) check(text string) error {
 // client makes the only HTTP client that speaks to the provider. It follows no redirect, takes no
 // proxy from the environment, and gives up on what is late or long.
 func (o Options) client(p policy) *http.Client {
-	dialer := &net.Dialer{Timeout: callDeadline, KeepAlive: -1, Control: p.control}
+	dialer := &net.Dialer{Timeout: o.Deadline, KeepAlive: -1, Control: p.control}
 	return &http.Client{
-		Timeout: callDeadline,
+		Timeout: o.Deadline,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
 		Transport: &guarded{policy: p, next: &http.Transport{
-			DialContext: dialer.DialContext, TLSHandshakeTimeout: callDeadline,
-			ResponseHeaderTimeout: callDeadline, MaxResponseHeaderBytes: maxAnswerHeader,
+			DialContext: dialer.DialContext, TLSHandshakeTimeout: o.Deadline,
+			ResponseHeaderTimeout: o.Deadline, MaxResponseHeaderBytes: maxAnswerHeader,
 			MaxIdleConns: 2, IdleConnTimeout: 30 * time.Second, ForceAttemptHTTP2: true,
 			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.Roots},
 		}},

@@ -23,6 +23,8 @@ type Options struct {
 	PublicURL string
 	// Loopback allows providers on this machine, by plain HTTP too: for development and tests.
 	Loopback bool
+	// Deadline of one call to a provider; default 5 s.
+	Deadline time.Duration
 	// Roots are the certificate authorities that are believed; nil: the system's.
 	Roots *x509.CertPool
 }
@@ -38,6 +40,9 @@ type OIDC struct {
 
 // New makes an OIDC. It starts nothing and connects to nothing.
 func New(o Options) *OIDC {
+	if o.Deadline == 0 {
+		o.Deadline = callDeadline
+	}
 	return &OIDC{o: o, begins: newLimiter(), providers: make(map[models.OrganizationID]*provider)}
 }
 

@@ -166,7 +166,7 @@ func (r redemption) ask(ctx context.Context, id *oidc.IDToken, token *oauth2.Tok
 // whom reads the person out of the claims.
 func (o *OIDC) whom(id *oidc.IDToken, c claims, l models.OIDCLogin) (person, error) {
 	verified := string(c.EmailVerified) == "true" || string(c.EmailVerified) == `"true"`
-	if c.Email == "" || len(c.Email) > maxEmail || !verified {
+	if c.Email == "" || len(c.Email) > maxEmail || !verified || !plain(c.Email) {
 		return person{}, failf("oidc_email_not_verified", "no verified e-mail address")
 	}
 	w := person{issuer: id.Issuer, subject: id.Subject, name: c.Name,

@@ -21,7 +21,6 @@ import (
 // token redeems a code: once, for the client that asked, from the address that was agreed, with the
 // verifier of the challenge. A verifier without a challenge is refused too (RFC 9700).
 func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
-	p.stall(r, SlowToken)
 	if p.is(TokenElsewhere) {
 		http.Redirect(w, r, "http://127.0.0.1:9/token", http.StatusTemporaryRedirect)
 		return
@@ -30,6 +29,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "invalid_request")
 		return
 	}
+	p.stall(r, SlowToken) // with the body read: only then is it noticed that the caller has left
 	c, ok := p.authenticated(r)
 	if !ok {
 		refuse(w, http.StatusUnauthorized, "invalid_client")
