@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"connecthub/hub/oidc"
 	"connecthub/models"
@@ -45,6 +46,9 @@ func lies() []attack {
 	} {
 		all = append(all, attack{name: "a provider with " + string(lie.odd), want: lie.want,
 			try: func(s *scene) oidc.Done {
+				if lie.odd == op.SlowKeys || lie.odd == op.SlowToken {
+					s.impatient()
+				}
 				b := s.browser(taro)
 				location := b.begin()
 				if lie.odd == op.Down {
@@ -452,7 +456,7 @@ func (s *scene) tired() (*browser, models.Actor) {
 	s.t.Helper()
 	b := s.browser(taro)
 	a := b.signedIn()
-	s.clock.Advance(models.ConfirmationTTL + 1)
+	s.clock.Advance(models.ConfirmationTTL + time.Second)
 	return b, a
 }
 
@@ -524,7 +528,7 @@ func refusedAtBegin(t *testing.T) (used, tried int) {
 	for _, odd := range []op.Misbehaviour{op.DiscoveryOfAnother, op.ForeignEndpoints,
 		op.PlainEndpoints, op.NoS256, op.WeakAlgorithms, op.HugeDiscovery, op.SlowDiscovery, op.Down} {
 		s.provider.Misbehave(odd)
-		s.restart()
+		s.impatient()
 		_, err := s.oidc.Begin(t.Context(), caller, oidc.Beginning{Email: taro})
 		if err == nil {
 			used++

@@ -31,7 +31,6 @@ func TestMain(m *testing.M) { storetest.Main(m) }
 
 const (
 	hubURL     = "https://hub.example"
-	deadline   = 400 * time.Millisecond // of one call, so that a slow provider is given up soon
 	password   = "a password at the provider"
 	taro       = "taro@acme.example"
 	hanako     = "hanako@acme.example"
@@ -95,7 +94,7 @@ func newSceneOn(t *testing.T, d database) *scene {
 		t.Fatal(err)
 	}
 	s.options = oidc.Options{Store: s.store, Identity: s.identity, Sealer: sealer,
-		Now: s.clock.Now, Log: log, PublicURL: hubURL, Loopback: true, Deadline: deadline}
+		Now: s.clock.Now, Log: log, PublicURL: hubURL, Loopback: true}
 	s.acme = s.organization("Acme", "acme.example")
 	for _, email := range []string{taro, hanako} {
 		s.user(s.acme, email)
@@ -106,6 +105,12 @@ func newSceneOn(t *testing.T, d database) *scene {
 	s.restart()
 	s.set(s.acme, s.issuer)
 	return s
+}
+
+// impatient gives a slow provider up sooner than a hub would.
+func (s *scene) impatient() {
+	s.options.Deadline = 2 * time.Second
+	s.restart()
 }
 
 // restart forgets what the hub knows of providers.

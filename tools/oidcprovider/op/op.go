@@ -55,6 +55,8 @@ type Provider struct {
 	tokens   map[string]string // access token → subject
 	sessions map[string]session
 	calls    map[string]int
+
+	endpoints string // where its token endpoint and its keys are
 }
 
 // session is a browser that is signed in here.
@@ -74,6 +76,7 @@ type grant struct {
 func New(c Config) (*Provider, error) {
 	p := &Provider{c: c, mux: http.NewServeMux(), codes: map[string]*grant{},
 		tokens: map[string]string{}, sessions: map[string]session{}, calls: map[string]int{}}
+	p.endpoints = c.Issuer
 	p.key, p.keyID = c.Key, random()[:8]
 	if p.key == nil {
 		if err := p.Rotate(); err != nil {
@@ -124,6 +127,13 @@ func (p *Provider) AddClient(c Client) {
 	p.c.Clients = append(p.c.Clients, c)
 }
 
+// EndpointsAt says in its discovery document that its token endpoint and its keys are elsewhere.
+func (p *Provider) EndpointsAt(address string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endpoints = address
+}
+
 // SetUsers replaces the accounts.
 func (p *Provider) SetUsers(all ...User) {
 	p.mu.Lock()
@@ -162,7 +172,10 @@ func (p *Provider) user(match func(User) bool) (User, bool) {
 
 func (p *Provider) discovery(w http.ResponseWriter, r *http.Request) {
 	p.stall(r, SlowDiscovery)
-	issuer, host, methods := p.c.Issuer, p.c.Issuer, []string{"S256"}
+	issuer, methods := p.c.Issuer, []string{"S256"}
+	p.mu.Lock()
+	host := p.endpoints
+	p.mu.Unlock()
 	if p.is(DiscoveryOfAnother) {
 		issuer = "https://other.example"
 	}

@@ -1,0 +1,464 @@
+package oidc_test
+
+import (
+	"crypto/x509"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"connecthub/hub/oidc"
+	"connecthub/models"
+	"connecthub/models/store"
+	"connecthub/tools/oidcprovider/op"
+)
+
+func TestAPersonSignsInThroughTheProviderOfTheDomain(t *testing.T) {
+	t.Parallel()
+	for _, d := range databases() {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSceneOn(t, d)
+			b := s.browser("Taro@ACME.example ")
+			back := b.begin()
+			b.email = taro
+			done := b.finish(b.visit(back))
+			if done.Location != "/clusters?tab=1" || done.Token == "" {
+				t.Fatalf("%+v", done)
+			}
+			a, err := s.identity.Authenticate(t.Context(), done.Token, caller)
+			if err != nil || a.UserID != s.users[taro].ID || a.Organization != s.acme.ID {
+				t.Fatalf("%+v %v", a, err)
+			}
+			current, err := s.identity.Current(t.Context(), a)
+			if err != nil || current.Method != models.MethodOIDC ||
+				!current.ConfirmedUntil.After(s.clock.Now()) {
+				t.Errorf("%+v %v", current, err)
+			}
+			if len(s.records("signed_in")) != 1 || len(s.records("oidc_subject_bound")) != 1 {
+				t.Error("not recorded")
+			}
+			s.browser(taro).signedIn()
+			if len(s.records("oidc_subject_bound")) != 1 {
+				t.Error("bound twice")
+			}
+		})
+	}
+}
+
+func TestTheFirstSignInThroughTheProviderAcceptsAnInvitation(t *testing.T) {
+	t.Parallel()
+	for _, d := range databases() {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSceneOn(t, d)
+			s.invite(s.acme, newcomer)
+			a := s.browser(newcomer).signedIn()
+			if a.Role != models.ReadOnlyAdmin || a.Organization != s.acme.ID || a.Email != newcomer {
+				t.Errorf("%+v", a)
+			}
+			s.update(func(tx *store.Tx) error {
+				open, err := tx.In(s.acme.ID).OpenInvitation(newcomer, s.clock.Now())
+				if open != nil {
+					t.Error("the invitation is still open")
+				}
+				return err
+			})
+			s.browser(newcomer).signedIn()
+		})
+	}
+}
+
+func TestWhereABrowserIsSentDoesNotTellWhoExists(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	ask := func(email string) (begun oidc.Begun) {
+		t.Helper()
+		begun, err := s.oidc.Begin(t.Context(), caller, oidc.Beginning{Email: email})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return begun
+	}
+	parts := func(begun oidc.Begun) []string {
+		u, err := url.Parse(begun.Location)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for name, values := range u.Query() {
+			if !slices.Contains([]string{"state", "nonce", "code_challenge", "login_hint"}, name) {
+				all = append(all, name+"="+strings.Join(values, " "))
+			}
+		}
+		slices.Sort(all)
+		return append(all, u.Host+u.Path)
+	}
+	known, unknown := parts(ask(taro)), parts(ask("nobody@acme.example"))
+	if !slices.Equal(known, unknown) {
+		t.Errorf("%q\n%q", known, unknown)
+	}
+	s.user(s.organization("Other", ""), "a@other.example")
+	for _, email := range []string{"a@other.example", "b@other.example", "x@nowhere.example"} {
+		_, err := s.oidc.Begin(t.Context(), caller, oidc.Beginning{Email: email})
+		s.refused(err, "oidc_not_configured")
+	}
+	for _, email := range []string{"", "taro", "@acme.example@", "taro@"} {
+		_, err := s.oidc.Begin(t.Context(), caller, oidc.Beginning{Email: email})
+		s.refused(err, "invalid_email")
+	}
+}
+
+func TestEveryRequestBearsPKCEStateAndNonceOfItsOwn(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	b, seen := s.browser(taro), map[string]bool{}
+	for range 20 {
+		u, err := url.Parse(b.begin())
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := u.Query()
+		if q.Get("code_challenge_method") != "S256" || q.Get("response_type") != "code" ||
+			q.Get("redirect_uri") != s.oidc.RedirectURL(s.acme.ID) || q.Has("prompt") {
+			t.Fatalf("%s", u)
+		}
+		for _, name := range []string{"state", "nonce", "code_challenge"} {
+			if len(q.Get(name)) != 43 || seen[q.Get(name)] {
+				t.Errorf("%s is %q", name, q.Get(name))
+			}
+			seen[q.Get(name)] = true
+		}
+	}
+}
+
+func TestTwoJourneysOfOneBrowserDoNotDisturbEachOther(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	b := s.browser(taro)
+	first := b.begin()
+	cookie := b.cookie
+	second := b.begin()
+	if b.cookie != cookie {
+		t.Error("the second beginning takes the first one's cookie away")
+	}
+	for _, location := range []string{second, first} {
+		if done := b.finish(b.visit(location)); done.Token == "" {
+			t.Errorf("%+v", done)
+		}
+	}
+	b.cookie = "set by somebody else"
+	b.begin()
+	if b.cookie == "set by somebody else" {
+		t.Error("a cookie that is none of the hub's is kept")
+	}
+}
+
+func TestWhoIsSignedInAtTheProviderAlreadyBeginsUnconfirmed(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	b := s.browser(taro)
+	b.signedIn()
+	s.clock.Advance(time.Hour)
+	a := b.signedIn()
+	if s.confirmedUntil(a).After(s.clock.Now()) {
+		t.Error("confirmed by a sign-in of an hour ago")
+	}
+}
+
+func TestSigningInAgainThroughTheProviderConfirmsTheSession(t *testing.T) {
+	t.Parallel()
+	for _, d := range databases() {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSceneOn(t, d)
+			b, a := s.tired()
+			if s.confirmedUntil(a).After(s.clock.Now()) {
+				t.Fatal("still confirmed")
+			}
+			location := b.stepUp(a)
+			if u, err := url.Parse(location); err != nil || u.Query().Get("prompt") != "login" ||
+				u.Query().Get("max_age") != "0" {
+				t.Errorf("%s %v", location, err)
+			}
+			done := b.finish(b.visit(location))
+			if done.Location != "/confirmed" || done.Token != "" {
+				t.Errorf("%+v", done)
+			}
+			if until := s.confirmedUntil(a); !until.Equal(s.clock.Now().Add(models.ConfirmationTTL)) {
+				t.Errorf("confirmed until %s", until)
+			}
+		})
+	}
+}
+
+func TestTheAddressMayComeWithTheUserInfo(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.provider.Misbehave(op.EmailInUserInfo)
+	s.browser(taro).signedIn()
+}
+
+func TestAProviderMayChangeItsKeys(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.browser(taro).signedIn()
+	asked := s.provider.Calls("/keys")
+	s.browser(taro).signedIn()
+	if s.provider.Calls("/keys") != asked {
+		t.Error("the keys are asked for each time")
+	}
+	if err := s.provider.Rotate(); err != nil {
+		t.Fatal(err)
+	}
+	s.browser(taro).signedIn()
+}
+
+func TestWhatAProviderSaysOfItselfIsBelievedForAnHour(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	const document = "/.well-known/openid-configuration"
+	s.browser(taro).signedIn()
+	asked := s.provider.Calls(document)
+	s.clock.Advance(59 * time.Minute)
+	s.browser(taro).begin()
+	if n := s.provider.Calls(document); n != asked {
+		t.Errorf("asked %d times before the hour was over", n-asked)
+	}
+	s.clock.Advance(time.Minute)
+	s.browser(taro).begin()
+	if n := s.provider.Calls(document); n != asked+1 {
+		t.Errorf("asked %d times after an hour", n-asked)
+	}
+	s.provider.Misbehave(op.Down)
+	s.clock.Advance(23 * time.Hour)
+	s.browser(taro).begin()
+	s.clock.Advance(time.Hour)
+	_, err := s.oidc.Begin(t.Context(), caller, oidc.Beginning{Email: taro})
+	s.refused(err, "oidc_unavailable")
+	asked = s.provider.Calls(document)
+	_, err = s.oidc.Begin(t.Context(), caller, oidc.Beginning{Email: taro})
+	s.refused(err, "oidc_unavailable")
+	if n := s.provider.Calls(document); n != asked {
+		t.Error("a provider that is down is asked without a rest")
+	}
+	s.provider.Misbehave()
+	s.clock.Advance(time.Minute)
+	s.browser(taro).signedIn()
+}
+
+func TestOneAddressCannotBeginWithoutEnd(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	var err error
+	for n := 0; err == nil && n < 100; n++ {
+		_, err = s.oidc.Begin(t.Context(), caller, oidc.Beginning{Email: taro})
+	}
+	s.refused(err, "too_many_attempts")
+	other := caller
+	other.Address = "192.0.2.8"
+	if _, err := s.oidc.Begin(t.Context(), other, oidc.Beginning{Email: taro}); err != nil {
+		t.Errorf("another address: %v", err)
+	}
+	s.clock.Advance(time.Minute)
+	if _, err := s.oidc.Begin(t.Context(), caller, oidc.Beginning{Email: taro}); err != nil {
+		t.Errorf("a minute later: %v", err)
+	}
+}
+
+func TestSettingsThatAProviderMayNotHave(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	right := oidc.Settings{Issuer: s.issuer, ClientID: "hub", Secret: "s"}
+	set := func(o models.Organization, change func(*oidc.Settings)) error {
+		settings := right
+		change(&settings)
+		return s.oidc.Set(t.Context(), caller, o.ID, settings, true)
+	}
+	for what, change := range map[string]func(*oidc.Settings){
+		"plain http":                 func(o *oidc.Settings) { o.Issuer = "http://login.example" },
+		"no host":                    func(o *oidc.Settings) { o.Issuer = "https://" },
+		"a file":                     func(o *oidc.Settings) { o.Issuer = "file:///etc/passwd" },
+		"a user":                     func(o *oidc.Settings) { o.Issuer = "https://u:p@login.example" },
+		"a query":                    func(o *oidc.Settings) { o.Issuer = "https://login.example?x=1" },
+		"a fragment":                 func(o *oidc.Settings) { o.Issuer = "https://login.example#x" },
+		"a long issuer":              func(o *oidc.Settings) { o.Issuer += "/" + strings.Repeat("a", 600) },
+		"a host with a path":         func(o *oidc.Settings) { o.Hosts = []string{"a.example/b"} },
+		"a host in capitals":         func(o *oidc.Settings) { o.Hosts = []string{"A.example"} },
+		"an empty host":              func(o *oidc.Settings) { o.Hosts = []string{""} },
+		"two hosts in one":           func(o *oidc.Settings) { o.Hosts = []string{"a.example b.example"} },
+		"no client":                  func(o *oidc.Settings) { o.ClientID = "" },
+		"no secret":                  func(o *oidc.Settings) { o.Secret = "" },
+		"a long secret":              func(o *oidc.Settings) { o.Secret = models.Secret(strings.Repeat("s", 2000)) },
+		"a secret with a line in it": func(o *oidc.Settings) { o.Secret = "a\nb" },
+	} {
+		if err := set(s.acme, change); err == nil {
+			t.Errorf("%s is accepted", what)
+		}
+	}
+	if err := set(s.organization("Other", ""), func(*oidc.Settings) {}); err == nil {
+		t.Error("a provider without a domain is accepted")
+	}
+	if err := set(s.acme, func(o *oidc.Settings) { o.Required = true }); err != nil {
+		t.Error(err)
+	}
+	last := s.records("oidc_set")[0]
+	if strings.Contains(last.After, `"s"`) || !strings.Contains(last.After, `"required":true`) ||
+		!strings.Contains(last.Before, `"required":false`) {
+		t.Errorf("%s\n%s", last.Before, last.After)
+	}
+	p, err := s.oidc.Provider(t.Context(), s.acme.ID)
+	if err != nil || !p.Required || strings.Contains(p.SealedSecret, "client secret") {
+		t.Errorf("%+v %v", p, err)
+	}
+}
+
+func TestAProviderIsAskedBeforeItIsSet(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.provider.Misbehave(op.NoS256)
+	err := s.oidc.Set(t.Context(), caller, s.acme.ID, oidc.Settings{Issuer: s.issuer,
+		ClientID: "hub", Secret: "s"}, false)
+	if err == nil || !strings.Contains(err.Error(), "S256") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Only hosts that the operator named are connected to, and an endpoint at another may be named.
+func TestEndpointsAtAnotherHostWorkWhereTheOperatorNamedIt(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	tokens := httptest.NewServer(s.provider)
+	t.Cleanup(tokens.Close)
+	elsewhere := strings.TrimPrefix(tokens.URL, "http://")
+	s.provider.EndpointsAt(tokens.URL)
+	s.restart()
+	_, err := s.oidc.Begin(t.Context(), caller, oidc.Beginning{Email: taro})
+	s.refused(err, "oidc_unavailable")
+	err = s.oidc.Set(t.Context(), caller, s.acme.ID, oidc.Settings{Issuer: s.issuer,
+		ClientID: "hub", Secret: "client secret"}, false)
+	if err == nil || !strings.Contains(err.Error(), elsewhere) {
+		t.Errorf("what is missing is not named: %v", err)
+	}
+	s.set(s.acme, s.issuer, elsewhere)
+	s.browser(taro).signedIn()
+}
+
+func TestThisMachineIsNoProviderUnlessThatIsAllowed(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	var handler http.Handler
+	asked := 0
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	key, err := oneKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, err = op.New(op.Config{Issuer: server.URL, Now: s.clock.Now, Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	try := func(loopback bool, roots *x509.CertPool, issuer string) error {
+		options := s.options
+		options.Loopback, options.Roots = loopback, roots
+		return oidc.New(options).Set(t.Context(), caller, s.acme.ID, oidc.Settings{
+			Issuer: issuer, ClientID: "hub", Secret: "s"}, false)
+	}
+	if try(false, roots, server.URL) == nil || try(false, roots, s.issuer) == nil || asked != 0 {
+		t.Error("loopback is connected to")
+	}
+	if try(true, nil, server.URL) == nil || asked != 0 {
+		t.Error("a certificate of nobody's is believed")
+	}
+	if err := try(true, roots, server.URL); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAPersonCanBeBoundAnewByTheOperator(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.browser(taro).signedIn()
+	s.provider.SetUsers(account(taro, "s-made-again"))
+	if done := s.browser(taro).signIn(); problem(t, done) != "oidc_other_subject" {
+		t.Fatalf("%+v", done)
+	}
+	if n, err := s.oidc.Forget(t.Context(), caller, taro); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	s.browser(taro).signedIn()
+	_, err := s.oidc.Forget(t.Context(), caller, "nobody@acme.example")
+	s.refused(err, "not_found")
+}
+
+func TestNothingAtRestLetsAnybodyIn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := newSceneOn(t, database{"sqlite", func(testing.TB) string {
+		return "sqlite:" + filepath.Join(dir, "hub.db")
+	}})
+	b := s.browser(taro)
+	u, err := url.Parse(b.begin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	secrets := map[string]string{"the state": q.Get("state"), "the nonce": q.Get("nonce"),
+		"the cookie": b.cookie, "the client secret": "client secret"}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	found := false
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = found || strings.Contains(string(text), s.issuer)
+		for what, secret := range secrets {
+			if strings.Contains(string(text), secret) {
+				t.Errorf("%s is in %s", what, filepath.Base(file))
+			}
+		}
+	}
+	if !found {
+		t.Error("not even the issuer was found: this test looks in the wrong place")
+	}
+}
+
+func TestJourneysThatCannotEndAreForgotten(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	b := s.browser(taro)
+	back := b.visit(b.begin())
+	if err := s.oidc.PurgeLogins(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if done := b.finish(back); done.Token == "" {
+		t.Errorf("one that could end was forgotten: %+v", done)
+	}
+	b.begin()
+	s.clock.Advance(models.OIDCLoginTTL + 2*time.Minute)
+	if err := s.oidc.PurgeLogins(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.update(func(tx *store.Tx) error {
+		n, err := tx.Hub().PurgeOIDCLogins(s.clock.Now())
+		if n != 0 {
+			t.Errorf("%d are kept", n)
+		}
+		return err
+	})
+}
