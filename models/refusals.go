@@ -156,6 +156,7 @@ var sentences = map[Code]text{
 	"invalid_period":        {"Choose a beginning and an end: at most one year.", "開始と終了を指定してください。期間は最長 1 年です。"},
 	"invalid_category":      {"There is no such category.", "このカテゴリはありません。"},
 	"invalid_max":           {"A page has 1 to 200 records.", "1 ページの件数は 1~200 です。"},
+	"invalid_filter":        {"This filter is too long or holds characters that no record has.", "フィルタが長すぎるか、使用できない文字が含まれています。"},
 	"invalid_cursor":        {"This is not the end of a page of this list. Begin with the first page.", "このリストのページの終わりを示す値ではありません。最初のページからやり直してください。"},
 	"disk_full":             {"The disk is full; nothing was changed.", "ディスクの空きがありません。何も変更されていません。"},
 

@@ -9,6 +9,7 @@ import (
 
 	"connecthub/handlers"
 	"connecthub/handlers/adminapi/gen"
+	"connecthub/hub/audit"
 	"connecthub/hub/depot"
 	"connecthub/hub/fleet"
 	"connecthub/hub/identity"
@@ -31,6 +32,7 @@ type Options struct {
 	Identity  *identity.Identity
 	OIDC      *oidc.OIDC
 	Depot     *depot.Depot
+	Audit     *audit.Audit
 	PublicURL string // of the console: the one foreign origin that is none
 	Version   string // of the hub
 	// Heartbeat is how often an event stream shows that it lives; default 15 s.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"connecthub/models"
 	"connecthub/models/store"
@@ -18,6 +19,8 @@ const (
 	DefaultPage = 100
 	MaxPage     = 200
 	MaxExport   = 20_000
+	maxFilter   = 1024 // bytes
+	maxActions  = 64
 )
 
 // Query says which records somebody looks for: those of one year at most.
@@ -164,6 +167,16 @@ func (q Query) filter() (store.AuditFilter, error) {
 	}
 	if q.Max < 0 || q.Max > MaxPage {
 		return f, models.Invalid("invalid_max", "max")
+	}
+	if len(q.Actions) > maxActions {
+		return f, models.Invalid("invalid_filter", "actions")
+	}
+	for field, text := range map[string]string{"actor": q.Actor, "actor_id": q.ActorID,
+		"target": q.Target, "cluster_id": string(q.ClusterID), "text": q.Text,
+		"actions": strings.Join(q.Actions, ",")} {
+		if len(text) > maxFilter || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return f, models.Invalid("invalid_filter", field)
+		}
 	}
 	f.Actions = actionsOf(q.Categories)
 	if len(q.Actions) > 0 {

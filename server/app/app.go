@@ -64,7 +64,7 @@ func execute(ctx context.Context, line config.Line, words, version string,
 	if err != nil {
 		return err
 	}
-	err = command{hub: h, line: line, out: out}.run(ctx, words)
+	err = command{hub: h, line: line, out: out, log: log}.run(ctx, words)
 	return errors.Join(err, h.store.Close())
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/user"
 	"strings"
@@ -25,6 +26,7 @@ type command struct {
 	hub  *hub
 	line config.Line
 	out  io.Writer
+	log  *slog.Logger
 }
 
 // run does what the words of the command say.
@@ -56,6 +58,9 @@ func (c command) run(ctx context.Context, words string) error {
 		return c.sealStatus(ctx)
 	case "seal rotate":
 		return c.sealRotate(ctx)
+	}
+	if done, err := c.auditCommand(ctx, words); done {
+		return err
 	}
 	if done, err := c.oidcCommand(ctx, words); done {
 		return err

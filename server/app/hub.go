@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"connecthub/hub/audit"
 	"connecthub/hub/depot"
 	"connecthub/hub/identity"
 	"connecthub/hub/oidc"
@@ -24,7 +25,8 @@ type hub struct {
 	identity *identity.Identity
 	depot    *depot.Depot
 	seal     *seal.Sealer
-	oidc     *oidc.OIDC // only while the hub serves
+	oidc     *oidc.OIDC   // only while the hub serves
+	audit    *audit.Audit // only while the hub serves
 }
 
 // openStore opens the database of the settings. It does not migrate.

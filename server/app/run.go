@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"connecthub/hub/audit"
 	"connecthub/hub/fleet"
 	"connecthub/hub/identity"
 	"connecthub/hub/keys"
@@ -71,6 +72,11 @@ func serve(ctx context.Context, c config.Config, h *hub, around Around) error {
 	signing, err := keys.LoadOrCreate(c.Keys(), h.seal)
 	if err != nil {
 		return cured(c, err)
+	}
+	h.audit, err = audit.New(audit.Options{Store: h.store, Keys: signing, Now: around.Now,
+		Log: around.Log})
+	if err != nil {
+		return err
 	}
 	f, err := fleet.New(fleet.Options{Store: h.store, Keys: signing, Now: around.Now,
 		Log: around.Log, PublicURL: c.Public(), NodePagePort: c.PagePort, PollNear: c.PollNear,
@@ -191,6 +197,8 @@ func (s *service) jobs() []scheduler.Job {
 		{Name: "sweep permits", Every: 2 * time.Second, Do: s.fleet.SweepPermits},
 		{Name: "flush seen", Every: 5 * time.Second, Everywhere: true, Do: s.fleet.FlushSeen},
 		{Name: "purge old", Every: 10 * time.Minute, Everywhere: true, Do: s.fleet.PurgeOld},
+		{Name: "sign audit", Every: time.Minute, Do: s.hub.audit.SignCheckpoints},
+		{Name: "prune audit", Every: time.Hour, Do: s.hub.audit.Prune},
 		{Name: "purge sessions", Every: 10 * time.Minute, Do: s.hub.identity.PurgeSessions},
 		{Name: "purge provider sign-ins", Every: time.Minute, Do: s.hub.oidc.PurgeLogins},
 	}

@@ -104,7 +104,7 @@ func (s *service) edge(metrics *handlers.Metrics, o handlers.Options) (*echo.Ech
 
 func (s *service) console(metrics *handlers.Metrics) (*echo.Echo, error) {
 	e, err := s.edge(metrics, handlers.Options{
-		LongLived: []string{adminapi.RouteEvents},
+		LongLived: []string{adminapi.RouteEvents, adminapi.RouteExport},
 		Quiet:     []string{"/healthz", "/readyz", "/metrics", "/*"},
 		HTTPS:     strings.HasPrefix(s.config.Public(), "https://"),
 	})
@@ -114,6 +114,7 @@ func (s *service) console(metrics *handlers.Metrics) (*echo.Echo, error) {
 	s.health.register(e)
 	err = adminapi.Register(e, adminapi.Options{Now: s.around.Now, Log: s.around.Log,
 		Fleet: s.fleet, Identity: s.hub.identity, OIDC: s.hub.oidc, Depot: s.hub.depot,
+		Audit:     s.hub.audit,
 		PublicURL: s.config.Public(), Version: s.around.Version, Closing: s.closing})
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve the admin API: %w", err)

@@ -24,6 +24,7 @@ type Line struct {
 	Organization Organization `cmd:"" help:"The tenants."`
 	User         User         `cmd:"" help:"The people."`
 	Release      Release      `cmd:"" help:"The vendor's releases."`
+	Audit        Audit        `cmd:"" help:"The log of changes."`
 	Seal         Seal         `cmd:"" help:"The key that seals secrets at rest."`
 	OIDC         OIDC         `cmd:"" name:"oidc" help:"Signing in through an organization's own OpenID Connect provider."`
 	Restored     struct{}     `cmd:"" help:"Make a database that was restored from a backup safe to serve. Stop the hub first."`
@@ -39,6 +40,20 @@ type Organization struct {
 		Language string `default:"en" help:"en or ja."`
 	} `cmd:"" help:"Create an organization."`
 	List struct{} `cmd:"" help:"List the organizations."`
+}
+
+// Audit are the commands about the log of changes.
+type Audit struct {
+	Verify     AuditVerify `cmd:"" help:"Check that nobody has touched the log; name the first bad record."`
+	Checkpoint struct {
+		Organization string `help:"Name of an organization; default: all."`
+	} `cmd:"" help:"Print where the log stands now, signed, for keeping elsewhere: one line an organization."`
+}
+
+// AuditVerify says which log to check against what.
+type AuditVerify struct {
+	Organization string   `help:"Name of an organization; default: all."`
+	Checkpoint   []string `help:"File that \"audit checkpoint\" has printed earlier; may be repeated." placeholder:"FILE"`
 }
 
 // Seal are the commands about the key that seals secrets at rest.
