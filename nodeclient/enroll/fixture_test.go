@@ -1,6 +1,7 @@
 package enroll_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -32,9 +33,27 @@ const (
 	publisher  models.FQDN = "cc-pub.example.com"
 	subscriber models.FQDN = "cc-sub.example.com"
 	password               = "a good password"
-	oneTicket              = "ticket-of-a-registration"
-	joinTicket             = "ticket-of-a-member"
 )
+
+// The tickets of every test hub: all hubs of these tests have one key.
+var (
+	oneTicket  = ticketOf(wire.TypeTicket)
+	joinTicket = ticketOf(wire.TypeJoin)
+)
+
+func hubKey() ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
+}
+
+func ticketOf(typ string) string {
+	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{"secret": "x"})
+	token.Header["typ"] = typ
+	text, err := token.SignedString(hubKey())
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
 
 // testHub is the hub's side as a node sees it: real TLS, real signatures, and no rules.
 type testHub struct {
@@ -56,11 +75,7 @@ type testHub struct {
 
 func newTestHub(t *testing.T) *testHub {
 	t.Helper()
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &testHub{t: t, key: key, state: models.RegistrationClaimed, answer: map[string]http.HandlerFunc{},
+	h := &testHub{t: t, key: hubKey(), state: models.RegistrationClaimed, answer: map[string]http.HandlerFunc{},
 		seenJTI: map[string]bool{}}
 	h.server = httptest.NewUnstartedServer(http.HandlerFunc(h.serve))
 	h.server.Config.ErrorLog = log.New(io.Discard, "", 0)

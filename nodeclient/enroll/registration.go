@@ -59,6 +59,7 @@ type pending struct {
 	RegistrationID models.RegistrationID `json:"registration_id"`
 	ClaimedAt      time.Time             `json:"claimed_at"` // by this node's clock
 	Event          Event                 `json:"event"`      // who allowed what
+	Ticket         string                `json:"ticket,omitempty"`
 }
 
 // Options are what an Enrollment is given.
@@ -213,7 +214,8 @@ func (e *Enrollment) Allow(ctx context.Context, ticket, language string, by By,
 		event.What, event.Why = EventRefused, codeOf(err)
 		return "", errors.Join(err, e.note(event))
 	}
-	err = e.wait(pending{RegistrationID: answer.RegistrationID, ClaimedAt: e.o.Now(), Event: event})
+	err = e.wait(pending{RegistrationID: answer.RegistrationID, ClaimedAt: e.o.Now(), Event: event,
+		Ticket: ticket})
 	if err != nil {
 		return "", err
 	}
@@ -330,15 +332,22 @@ func (e *Enrollment) askStatus(ctx context.Context, p *pending) (models.Registra
 		return "", "", err
 	}
 	if answer.Identity != nil {
-		return answer.State, "", e.adopt(*answer.Identity)
+		return answer.State, "", e.adopt(*answer.Identity, wire.TypeTicket, p.Ticket)
 	}
 	return answer.State, answer.Why, nil
 }
 
-// adopt makes the identity durable before anybody uses it.
-func (e *Enrollment) adopt(identity wire.Identity) error {
+// adopt makes the identity durable before anybody uses it. The hub's key, by which every order is
+// judged from then on, must be the one that signed the ticket: that came through a browser or the
+// cluster, so that a proxy that inspects this node's TLS cannot put a key of its own in its place.
+func (e *Enrollment) adopt(identity wire.Identity, typ, ticket string) error {
 	if _, err := identity.HubKey.Public(); err != nil {
 		return fmt.Errorf("cannot accept the identity: %w", err)
+	}
+	if ticket != "" { // none comes with a registration at the shell
+		if err := verifyHub(ticket, typ, identity.HubKey, &struct{}{}); err != nil {
+			return fmt.Errorf("cannot accept the identity: its hub did not sign the ticket: %w", err)
+		}
 	}
 	if err := freshCredential(e.o.Dir, e.o.Now()); err != nil {
 		return err

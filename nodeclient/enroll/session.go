@@ -56,11 +56,24 @@ func (e *Enrollment) Bundle(ctx context.Context, digest string, header http.Head
 	return res, err
 }
 
-// Tickets asks the hub for one join ticket per member; only a publisher gets any.
+// Tickets asks the hub for one join ticket per member; only a publisher gets any. It hands on none
+// that its own hub has not signed: a subscriber knows the hub's key by it.
 func (e *Enrollment) Tickets(ctx context.Context, members []models.FQDN) ([]wire.JoinTicket, error) {
 	var answer wire.TicketsResponse
 	err := e.call(ctx, wire.PathTickets, wire.TicketsRequest{Members: members}, &answer)
-	return answer.Tickets, err
+	if err != nil {
+		return nil, err
+	}
+	identity := e.Identity()
+	if identity == nil {
+		return nil, errors.New("this node is not registered")
+	}
+	for _, t := range answer.Tickets {
+		if err := verifyHub(t.Ticket, wire.TypeJoin, identity.HubKey, &struct{}{}); err != nil {
+			return nil, err
+		}
+	}
+	return answer.Tickets, nil
 }
 
 // Join makes a subscriber a member with a key of its own.
@@ -78,7 +91,7 @@ func (e *Enrollment) Join(ctx context.Context, ticket string) error {
 	if err != nil {
 		return err
 	}
-	return e.adopt(answer.Identity)
+	return e.adopt(answer.Identity, wire.TypeJoin, ticket)
 }
 
 // stated is ErrStatement when the refusal carries the hub's signed word about this node and its
