@@ -221,6 +221,21 @@ func (i *Identity) Users(ctx context.Context, o models.OrganizationID) (all []mo
 	return all, err
 }
 
+// UserByEmail finds a person in any organization, for the hub's operator.
+func (i *Identity) UserByEmail(ctx context.Context, email string) (u models.User, err error) {
+	if email, err = parseEmail(email); err != nil {
+		return u, err
+	}
+	err = i.o.Store.View(ctx, func(tx *store.Tx) error {
+		u, err = tx.Hub().UserByEmail(email)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return u, models.NotFound()
+	}
+	return u, err
+}
+
 // ResetPassword gives a user a new password and ends every session of that user. It answers with a
 // password that it generated.
 func (i *Identity) ResetPassword(ctx context.Context, a models.Actor, email, password string) (

@@ -1,21 +1,17 @@
 package app
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/user"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"connecthub/hub/depot"
 	"connecthub/hub/fleet"
-	"connecthub/hub/identity"
 	"connecthub/models"
 	"connecthub/scheduler/window"
 	"connecthub/server/config"
@@ -32,16 +28,6 @@ type command struct {
 // run does what the words of the command say.
 func (c command) run(ctx context.Context, words string) error {
 	switch words {
-	case "organization create <name>":
-		return c.createOrganization(ctx)
-	case "organization list":
-		return c.listOrganizations(ctx)
-	case "user create <email>":
-		return c.createUser(ctx)
-	case "user list":
-		return c.listUsers(ctx)
-	case "user reset-password <email>":
-		return c.resetPassword(ctx)
 	case "release publish <file>":
 		return c.publish(ctx)
 	case "release list":
@@ -59,6 +45,9 @@ func (c command) run(ctx context.Context, words string) error {
 	case "seal rotate":
 		return c.sealRotate(ctx)
 	}
+	if done, err := c.peopleCommand(ctx, words); done {
+		return err
+	}
 	if done, err := c.auditCommand(ctx, words); done {
 		return err
 	}
@@ -75,104 +64,6 @@ func actor(o models.Organization) models.Actor {
 		name = u.Username
 	}
 	return models.Actor{Kind: models.ActorCommand, Name: name, Organization: o.ID}
-}
-
-func (c command) createOrganization(ctx context.Context) error {
-	n := c.line.Organization.Create
-	o, err := c.hub.identity.CreateOrganization(ctx, actor(models.Organization{}), n.Name, n.Zone,
-		n.Language)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c.out, "created organization %s (%s)\n", o.Name, o.ID)
-	return nil
-}
-
-func (c command) listOrganizations(ctx context.Context) error {
-	all, err := c.hub.identity.Organizations(ctx)
-	if err != nil {
-		return err
-	}
-	return table(c.out, "ID\tNAME\tZONE\tLANGUAGE", all, func(o models.Organization) string {
-		return fmt.Sprintf("%s\t%s\t%s\t%s", o.ID, o.Name, o.Zone, o.Language)
-	})
-}
-
-func (c command) createUser(ctx context.Context) error {
-	n := c.line.User.Create
-	o, err := c.hub.identity.Organization(ctx, n.Organization)
-	if err != nil {
-		return fmt.Errorf("cannot find organization %q: %w", n.Organization, err)
-	}
-	password, err := readPassword(n.PasswordFile)
-	if err != nil {
-		return err
-	}
-	u, generated, err := c.hub.identity.CreateUser(ctx, actor(o), identity.NewUser{
-		Organization: o, Email: n.Email, Name: n.Name, Role: models.Role(n.Role),
-		Password: password})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c.out, "created user %s (%s) in %s\n", u.Email, u.Role, o.Name)
-	printPassword(c.out, generated)
-	return nil
-}
-
-func (c command) listUsers(ctx context.Context) error {
-	o, err := c.hub.identity.Organization(ctx, c.line.User.List.Organization)
-	if err != nil {
-		return fmt.Errorf("cannot find organization %q: %w", c.line.User.List.Organization, err)
-	}
-	all, err := c.hub.identity.Users(ctx, o.ID)
-	if err != nil {
-		return err
-	}
-	return table(c.out, "EMAIL\tNAME\tROLE", all, func(u models.User) string {
-		return fmt.Sprintf("%s\t%s\t%s", u.Email, u.Name, u.Role)
-	})
-}
-
-func (c command) resetPassword(ctx context.Context) error {
-	n := c.line.User.ResetPassword
-	password, err := readPassword(n.PasswordFile)
-	if err != nil {
-		return err
-	}
-	generated, err := c.hub.identity.ResetPassword(ctx, actor(models.Organization{}), n.Email,
-		password)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c.out, "gave %s a new password and ended every session\n", n.Email)
-	printPassword(c.out, generated)
-	return nil
-}
-
-// readPassword reads the first line of a file; no file is no password.
-func readPassword(path string) (string, error) {
-	if path == "" {
-		return "", nil
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("cannot read the password: %w", err)
-	}
-	defer file.Close()
-	line, err := bufio.NewReader(io.LimitReader(file, 4<<10)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("cannot read the password: %w", err)
-	}
-	if line = strings.TrimRight(line, "\r\n"); line == "" {
-		return "", fmt.Errorf("cannot use the password: the first line of %s is empty", path)
-	}
-	return line, nil
-}
-
-func printPassword(out io.Writer, generated string) {
-	if generated != "" {
-		fmt.Fprintf(out, "password: %s\nIt is not shown again.\n", generated)
-	}
 }
 
 func (c command) publish(ctx context.Context) error {

@@ -38,8 +38,31 @@ type Organization struct {
 		Name     string `arg:"" help:"Name, unique in the hub."`
 		Zone     string `default:"UTC" help:"Time zone of default schedules."`
 		Language string `default:"en" help:"en or ja."`
+		Domain   string `help:"Domain of its people's e-mail addresses, which you have verified."`
+		Admin    string `help:"Invite its first full admin: the link is printed once." placeholder:"EMAIL"`
 	} `cmd:"" help:"Create an organization."`
-	List struct{} `cmd:"" help:"List the organizations."`
+	List    struct{}           `cmd:"" help:"List the organizations."`
+	Disable OrganizationChoice `cmd:"" help:"Lock everybody of an organization out at once; its nodes stay registered."`
+	Enable  OrganizationChoice `cmd:"" help:"Let the people of a disabled organization in again."`
+	Domain  struct {
+		Name   string `arg:"" help:"Name of the organization."`
+		Domain string `arg:"" optional:"" help:"Domain that you have verified; none takes it away."`
+	} `cmd:"" name:"set-domain" help:"Give an organization its domain. The hub looks nothing up."`
+	Invite struct {
+		Name  string `arg:"" help:"Name of the organization."`
+		Email string `arg:"" help:"E-mail address of the person."`
+		Role  string `default:"full_admin" help:"full_admin, read_only_admin or release_engineer."`
+	} `cmd:"" help:"Invite a person: the link is printed once."`
+}
+
+// OrganizationChoice names an organization.
+type OrganizationChoice struct {
+	Name string `arg:"" help:"Name of the organization."`
+}
+
+// UserChoice names a person.
+type UserChoice struct {
+	Email string `arg:"" help:"E-mail address."`
 }
 
 // Audit are the commands about the log of changes.
@@ -79,6 +102,9 @@ type User struct {
 		Email        string `arg:"" help:"E-mail address."`
 		PasswordFile string `help:"File that holds the password; default: a generated one is printed once." placeholder:"FILE"`
 	} `cmd:"" help:"Give a user a new password and end its sessions."`
+	ResetSecondFactor UserChoice `cmd:"" help:"Remove the passkeys and recovery codes of a user who has lost them, and end its sessions."`
+	Disable           UserChoice `cmd:"" help:"Lock a user out at once."`
+	Enable            UserChoice `cmd:"" help:"Let a disabled user in again."`
 }
 
 // Release are the commands about releases.
