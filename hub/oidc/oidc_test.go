@@ -462,3 +462,42 @@ func TestJourneysThatCannotEndAreForgotten(t *testing.T) {
 		return err
 	})
 }
+
+func TestRefusingPasswordsEndsTheSessionsThatBeganWithOne(t *testing.T) {
+	t.Parallel()
+	for _, d := range databases() {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			s := newSceneOn(t, d)
+			through := s.browser(taro).signedIn()
+			other := s.user(s.organization("Other", "other.example"), "a@other.example")
+			for _, u := range []models.User{s.users[hanako], other} {
+				s.update(func(tx *store.Tx) error {
+					return tx.In(u.OrganizationID).CreateSession(&models.Session{
+						IDHash: "of " + u.Email, UserID: u.ID, Method: models.MethodPassword,
+						CreatedAt: s.clock.Now(), LastUsedAt: s.clock.Now(),
+						ConfirmedAt: s.clock.Now(), ExpiresAt: s.clock.Now().Add(time.Hour)})
+				})
+			}
+			if err := s.oidc.Require(t.Context(), caller, s.acme.ID, true); err != nil {
+				t.Fatal(err)
+			}
+			s.refused(s.identity.Alive(t.Context(), "of "+hanako), "signed_out")
+			if err := s.identity.Alive(t.Context(), "of a@other.example"); err != nil {
+				t.Errorf("a session of another organization: %v", err)
+			}
+			if err := s.identity.Alive(t.Context(), through.SessionHash); err != nil {
+				t.Errorf("a session through the provider: %v", err)
+			}
+			if p, err := s.oidc.Provider(t.Context(), s.acme.ID); err != nil || !p.Required {
+				t.Errorf("%+v %v", p, err)
+			}
+			if err := s.oidc.Require(t.Context(), caller, s.acme.ID, false); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.oidc.Require(t.Context(), caller, other.OrganizationID, true); err == nil {
+				t.Error("passwords are refused where there is no provider")
+			}
+		})
+	}
+}

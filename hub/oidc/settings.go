@@ -40,30 +40,78 @@ func (o *OIDC) Set(ctx context.Context, a models.Actor, id models.OrganizationID
 			return err
 		}
 	}
+	return o.change(ctx, a, id, "oidc_set", func(*models.OIDCProvider) (*models.OIDCProvider,
+		error) {
+		return &p, nil
+	})
+}
+
+// Require refuses passwords in the organization from now on, or accepts them again.
+func (o *OIDC) Require(ctx context.Context, a models.Actor, id models.OrganizationID,
+	required bool) error {
+	return o.change(ctx, a, id, "oidc_set", func(p *models.OIDCProvider) (*models.OIDCProvider,
+		error) {
+		if p == nil {
+			return nil, ErrNone
+		}
+		next := *p
+		next.Required = required
+		return &next, nil
+	})
+}
+
+// Remove takes the provider away: from then on passwords count again. What was bound stays bound,
+// for the day on which the same provider comes back.
+func (o *OIDC) Remove(ctx context.Context, a models.Actor, id models.OrganizationID) error {
+	return o.change(ctx, a, id, "oidc_removed", func(p *models.OIDCProvider) (
+		*models.OIDCProvider, error) {
+		if p == nil {
+			return nil, ErrNone
+		}
+		return nil, nil
+	})
+}
+
+// change puts what next makes of the provider in its place, and records it. Where passwords are
+// refused from then on, the sessions that began with one end.
+func (o *OIDC) change(ctx context.Context, a models.Actor, id models.OrganizationID, action string,
+	next func(*models.OIDCProvider) (*models.OIDCProvider, error)) error {
 	return o.o.Store.Update(ctx, func(tx *store.Tx) error {
 		in := tx.In(id)
 		own, err := in.Own()
 		if err != nil {
 			return err
 		}
-		if own.Domain == "" {
-			return ErrNoDomain
-		}
 		before, err := in.OIDCProvider()
 		if err != nil {
 			return err
 		}
-		if err := in.SetOIDCProvider(p); err != nil {
+		after, err := next(before)
+		if err != nil {
+			return err
+		}
+		if after != nil && own.Domain == "" {
+			return ErrNoDomain
+		}
+		if err := replace(in, after); err != nil {
 			return fmt.Errorf("cannot store the provider: %w", err)
 		}
-		change := models.Change{Organization: id, Action: "oidc_set",
+		return o.audit(tx, a, models.Change{Organization: id, Action: action,
 			TargetKind: "organization", TargetID: string(id), TargetName: own.Name,
-			After: shown(p)}
-		if before != nil {
-			change.Before = shown(*before)
-		}
-		return o.audit(tx, a, change)
+			Before: shown(before), After: shown(after)})
 	})
+}
+
+func replace(in *store.Scope, p *models.OIDCProvider) error {
+	if p == nil {
+		return in.RemoveOIDCProvider()
+	}
+	if p.Required {
+		if _, err := in.EndPasswordSessions(); err != nil {
+			return err
+		}
+	}
+	return in.SetOIDCProvider(*p)
 }
 
 // settings are checked, and the secret sealed.
@@ -90,7 +138,10 @@ func plain(text string) bool {
 }
 
 // shown is what the record says of a provider: everything but the secret.
-func shown(p models.OIDCProvider) map[string]any {
+func shown(p *models.OIDCProvider) any {
+	if p == nil {
+		return nil
+	}
 	return map[string]any{"issuer": p.Issuer, "client_id": p.ClientID, "hosts": p.HostList(),
 		"required": p.Required}
 }
@@ -109,31 +160,6 @@ func (o *OIDC) Provider(ctx context.Context, id models.OrganizationID) (models.O
 		return models.OIDCProvider{}, fmt.Errorf("cannot read the provider: %w", err)
 	}
 	return *p, nil
-}
-
-// Remove takes the provider away: from then on passwords count again. What was bound stays bound,
-// for the day on which the same provider comes back.
-func (o *OIDC) Remove(ctx context.Context, a models.Actor, id models.OrganizationID) error {
-	return o.o.Store.Update(ctx, func(tx *store.Tx) error {
-		in := tx.In(id)
-		own, err := in.Own()
-		if err != nil {
-			return err
-		}
-		before, err := in.OIDCProvider()
-		if err != nil {
-			return err
-		}
-		if before == nil {
-			return ErrNone
-		}
-		if err := in.RemoveOIDCProvider(); err != nil {
-			return fmt.Errorf("cannot remove the provider: %w", err)
-		}
-		return o.audit(tx, a, models.Change{Organization: id, Action: "oidc_removed",
-			TargetKind: "organization", TargetID: string(id), TargetName: own.Name,
-			Before: shown(*before)})
-	})
 }
 
 // Forget unbinds a person from what the providers call them, so that the next sign-in binds anew:

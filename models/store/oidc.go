@@ -27,6 +27,12 @@ func (s *Scope) RemoveOIDCProvider() error {
 	return exactlyOne(remove[models.OIDCProvider](s.handle, is("organization_id", s.organization)))
 }
 
+// EndPasswordSessions ends the organization's sessions that began with a password, and answers how
+// many.
+func (s *Scope) EndPasswordSessions() (int64, error) {
+	return remove[models.Session](s.handle, is("method", models.MethodPassword))
+}
+
 // CreateOIDCLogin stores the beginning of a journey to the provider.
 func (s *Scope) CreateOIDCLogin(l *models.OIDCLogin) error { return create(s.handle, l) }
 

@@ -55,6 +55,10 @@ func (c command) oidcCommand(ctx context.Context, words string) (done bool, err 
 		return true, c.setOIDC(ctx, providers)
 	case "oidc show <organization>":
 		return true, c.showOIDC(ctx, providers)
+	case "oidc require <organization>":
+		return true, c.requireOIDC(ctx, providers, c.line.OIDC.Require.Organization, true)
+	case "oidc allow-passwords <organization>":
+		return true, c.requireOIDC(ctx, providers, c.line.OIDC.AllowPasswords.Organization, false)
 	case "oidc remove <organization>":
 		o, err := c.organization(ctx, c.line.OIDC.Remove.Organization)
 		if err == nil {
@@ -81,6 +85,19 @@ func (c command) organization(ctx context.Context, name string) (models.Organiza
 		return o, fmt.Errorf("cannot find organization %q: %w", name, err)
 	}
 	return o, nil
+}
+
+func (c command) requireOIDC(ctx context.Context, providers *oidc.OIDC, name string,
+	required bool) error {
+	o, err := c.organization(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := providers.Require(ctx, actor(o), o.ID, required); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "passwords are %s in %s\n", passwords(required), o.Name)
+	return nil
 }
 
 func (c command) setOIDC(ctx context.Context, providers *oidc.OIDC) error {
@@ -138,7 +155,7 @@ func (c command) showOIDC(ctx context.Context, providers *oidc.OIDC) error {
 
 func passwords(refused bool) string {
 	if refused {
-		return "refused, but for full admins with a passkey"
+		return "refused"
 	}
 	return "accepted"
 }
