@@ -75,6 +75,9 @@ func probedOf(results []proxy.Result, language string) []probed {
 			one.Word, one.Class = p.Failed, "bad"
 		case proxy.Skipped:
 			one.Word, one.Class = p.Skipped, "warn"
+			if r.Code == proxy.CodeNoProxy || r.Code == proxy.CodeDirect {
+				one.Word = p.NotNeeded
+			}
 		}
 		list = append(list, one)
 	}

@@ -150,7 +150,7 @@ func TestAProxyIsTestedBeforeItIsStored(t *testing.T) {
 	page := b.proxyForm("test", "address", "proxy.example.com:3128", "user", "node", "password", "canary",
 		"no_proxy", "example.net 10.0.0.0/8")
 	b.wants(page, 200, "requires a user name and a password (407)", "&lt;b&gt;proxy", "cannot be used this way",
-		"Not needed", `value="node"`, `value="example.net,10.0.0.0/8"`)
+		"Not checked", `value="node"`, `value="example.net,10.0.0.0/8"`)
 	want := proxy.Settings{Address: someProxy, User: "node", Password: "canary",
 		NoProxy: "example.net,10.0.0.0/8"}
 	if n.exits.last() != want || n.exits.stored(t) != (proxy.Settings{}) {

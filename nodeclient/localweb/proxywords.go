@@ -7,7 +7,8 @@ type proxyWords struct {
 	Address, AddressHelp, User, Password, PasswordKept       string
 	NoProxy, NoProxyHelp, CA, CAHelp, CATrusted              string
 	Test, Save, Clear, ClearHelp                             string
-	Results, OK, Failed, Skipped, Passed, NotPassed          string
+	Results, OK, Failed, Skipped, NotNeeded                  string
+	Passed, NotPassed                                        string
 	Stored, NotStored, TypePassword, Unreadable, Busy, Until string
 }
 
@@ -41,7 +42,7 @@ func englishProxy() proxyWords {
 		Test: "Test", Save: "Save and test", Clear: "Use no proxy",
 		ClearHelp: "“Use no proxy” also forgets the user name, the password and the CA.",
 
-		Results: "Result of the test", OK: "OK", Failed: "Failed", Skipped: "Not needed",
+		Results: "Result of the test", OK: "OK", Failed: "Failed", Skipped: "Not checked", NotNeeded: "Not needed",
 		Passed:    "Connect Hub can be reached this way.",
 		NotPassed: "Connect Hub cannot be used this way. See what failed below.",
 		Stored:    "Stored. The next request uses it.",
@@ -75,7 +76,7 @@ func japaneseProxy() proxyWords {
 		Test: "テスト", Save: "保存してテスト", Clear: "プロキシを使用しない",
 		ClearHelp: "「プロキシを使用しない」を選ぶと、ユーザ名、パスワード、CA も削除されます。",
 
-		Results: "テストの結果", OK: "成功", Failed: "失敗", Skipped: "対象外",
+		Results: "テストの結果", OK: "成功", Failed: "失敗", Skipped: "未確認", NotNeeded: "不要",
 		Passed:    "この設定で Connect Hub に接続できます。",
 		NotPassed: "この設定では Connect Hub を使用できません。失敗した項目を確認してください。",
 		Stored:    "保存しました。次の要求から使用されます。",
