@@ -113,7 +113,7 @@ func portOf(t *testing.T, hub *running) string {
 
 // asks sends something unauthenticated; an answer of the hub, though a refusal, came from the hub.
 func (b *behind) asks() error {
-	_, err := b.e.Inspect(b.t.Context(), "no-ticket", "en")
+	_, err := b.e.Inspect(b.t.Context(), "no-ticket", "en", enroll.By{})
 	var refusal *enroll.Refusal
 	if errors.As(err, &refusal) && refusal.Problem.Code != "" {
 		return nil
@@ -133,11 +133,11 @@ func (b *behind) register() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	about, err := b.e.Inspect(b.t.Context(), page.Fragment, "en")
+	about, err := b.e.Inspect(b.t.Context(), page.Fragment, "en", enroll.By{})
 	if err != nil || about.DisplayName != b.name {
 		b.t.Fatalf("%s: %+v %v", b.name, about, err)
 	}
-	home, err := b.e.Allow(b.t.Context(), page.Fragment, "en")
+	home, err := b.e.Allow(b.t.Context(), page.Fragment, "en", enroll.By{}, about)
 	if err != nil {
 		b.t.Fatal(err)
 	}
