@@ -43,6 +43,7 @@ type sealedColumn struct{ table, column, key string }
 func sealedColumns() []sealedColumn {
 	return []sealedColumn{
 		{"seal_marks", "sealed", "id"},
+		{"oidc_providers", "sealed_secret", "organization_id"},
 	}
 }
 
