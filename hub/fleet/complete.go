@@ -156,6 +156,9 @@ func (f *Fleet) Status(ctx context.Context, r wire.StatusRequest) (wire.StatusRe
 	if err != nil {
 		return answer, err
 	}
+	if by.Subject != string(r.RegistrationID) {
+		return answer, models.Unauthorized("invalid_assertion")
+	}
 	err = f.o.Store.View(ctx, func(tx *store.Tx) error {
 		reg, err := tx.Hub().RegistrationByID(r.RegistrationID)
 		if err != nil {
@@ -167,7 +170,7 @@ func (f *Fleet) Status(ctx context.Context, r wire.StatusRequest) (wire.StatusRe
 			return models.NotFound() // nobody has claimed it
 		}
 		if !by.about(reg.ID, c.Key) {
-			return models.Unauthorized("invalid_assertion")
+			return models.NotFound() // as of one that does not exist (R29)
 		}
 		answer = wire.StatusResponse{State: reg.State, Why: reg.EndedWhy, Now: now}
 		if reg.State == models.RegistrationClaimed && !reg.Completable(now) {

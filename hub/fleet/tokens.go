@@ -120,16 +120,18 @@ type standing struct {
 	next string // the key that came after the one asked for
 }
 
-// stand looks a node and a key up in the stored rows.
+// stand looks a node and a key up in the stored rows. To a key that never was the node's the hub says
+// what it says of a node that does not exist (R29).
 func (f *Fleet) stand(ctx context.Context, id models.NodeID, thumb string) (standing, error) {
 	var s standing
 	var owner models.Cluster
+	former := false
 	err := f.o.Store.View(ctx, func(tx *store.Tx) error {
 		var err error
 		if s.node, err = tx.Hub().NodeByID(id); err != nil {
 			return err
 		}
-		if s.next, err = tx.Hub().NextKey(id, thumb); err != nil {
+		if s.next, former, err = tx.Hub().FormerKey(id, thumb); err != nil {
 			return err
 		}
 		owner, err = tx.Hub().ClusterByID(s.node.ClusterID)
@@ -140,6 +142,8 @@ func (f *Fleet) stand(ctx context.Context, id models.NodeID, thumb string) (stan
 		return s, models.Unauthorized("not_registered")
 	case err != nil:
 		return s, err
+	case s.node.KeyThumb != thumb && !former:
+		return s, models.Unauthorized("not_registered")
 	case !owner.Living():
 		s.gone = "deregistered"
 	case s.node.Member == models.MemberRemoved:

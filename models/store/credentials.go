@@ -42,19 +42,23 @@ func (s *Scope) RotateNodeKey(id models.NodeID, r Rotation) error {
 	return create(s.handle, &rotatedKey{KeyThumb: r.Old, NodeID: id, NextThumb: r.New, RotatedAt: r.At})
 }
 
-// NextKey answers which key came after this one of the node's, or empty: it is not an earlier one.
-func (h *Hub) NextKey(id models.NodeID, thumb string) (string, error) {
+// FormerKey answers whether the node had this key before its present one, and which key of its own
+// came after it: none where another machine took its place.
+func (h *Hub) FormerKey(id models.NodeID, thumb string) (next string, was bool, err error) {
 	row, err := takeAny[rotatedKey](h.handle, is("key_thumb", thumb), is("node_id", id))
 	if err != nil || row == nil {
-		return "", err
+		return "", false, err
 	}
-	return row.NextThumb, nil
+	return row.NextThumb, true, nil
 }
 
-// forgetRotated ends what is known of a node's earlier keys: its next key is another machine's.
-func forgetRotated(h handle, id models.NodeID) error {
-	_, err := remove[rotatedKey](h, is("node_id", id))
-	return err
+// replaceKeys notes that what follows a node's keys is another machine's: they have no next one.
+func replaceKeys(h handle, id models.NodeID, was string, now time.Time) error {
+	_, err := set[rotatedKey](h, values{"next_thumb": ""}, is("node_id", id))
+	if err != nil || was == "" {
+		return err
+	}
+	return create(h, &rotatedKey{KeyThumb: was, NodeID: id, RotatedAt: now})
 }
 
 // PurgeRotatedKeys forgets the keys that were rotated away before.

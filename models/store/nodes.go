@@ -86,7 +86,7 @@ func (s *Scope) SetNodeKey(id models.NodeID, was string, j Joined) error {
 	if err != nil {
 		return err
 	}
-	return forgetRotated(s.handle, id)
+	return replaceKeys(s.handle, id, was, j.At)
 }
 
 // SetMaintenance sets the end of the maintenance mode and its reason, or none (R22).
