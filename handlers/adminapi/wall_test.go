@@ -64,7 +64,7 @@ type wallSend func(c *wallCaller, method, path, body string) wallOutcome
 // wall is one run of the matrix over one database.
 type wall struct {
 	*hub
-	db        *database
+	db        *storetest.Tables
 	callers   []*wallCaller
 	tenants   []*tenant
 	random    map[string]string
@@ -134,7 +134,7 @@ func newWall(t *testing.T, dsn string) *wall {
 	// every request has an address of its own, so that no limit by address hides an answer
 	w.hub = startHubIn(t, filepath.Join(t.TempDir(), "data"), "--dsn", dsn,
 		"--trusted-proxies", "127.0.0.0/8", "--public-url", "https://hub.example")
-	w.db = openDatabase(t, dsn)
+	w.db = storetest.ReadTables(t, dsn)
 	w.people(alpha, beta)
 	return w
 }
@@ -264,7 +264,7 @@ func (w *wall) queried(operation string, parameters openapi3.Parameters, queries
 // run tries every operation as every caller.
 func (w *wall) run(operations []wallOperation, send wallSend) {
 	for _, tenant := range w.tenants {
-		w.dumps[tenant] = w.db.of(string(tenant.id))
+		w.dumps[tenant] = w.db.Of(string(tenant.id))
 	}
 	for _, o := range operations {
 		if o.id == "streamEvents" {
@@ -303,7 +303,7 @@ func (w *wall) freshen() {
 	}
 	w.confirmed = now
 	for _, tenant := range w.tenants {
-		w.dumps[tenant] = w.db.of(string(tenant.id))
+		w.dumps[tenant] = w.db.Of(string(tenant.id))
 	}
 }
 
@@ -328,15 +328,15 @@ func (w *wall) cell(o wallOperation, c *wallCaller, r wallRequest, send wallSend
 			w.alike(o, c, r, answers[name(kind)], answers[name(twin)], kind, twin)
 		}
 	}
-	version := w.db.version()
+	version := w.db.Version()
 	if version == w.version {
 		return
 	}
 	w.version = version
 	for _, tenant := range w.tenants {
-		now := w.db.of(string(tenant.id))
+		now := w.db.Of(string(tenant.id))
 		if now != w.dumps[tenant] && (!allowed || slices.Contains(c.away, tenant)) {
-			w.find("%s by %s changed rows of %s:\n%s", o.id, c.name, tenant.name, changed(w.dumps[tenant], now))
+			w.find("%s by %s changed rows of %s:\n%s", o.id, c.name, tenant.name, storetest.Changed(w.dumps[tenant], now))
 		}
 		w.dumps[tenant] = now
 	}

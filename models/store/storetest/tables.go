@@ -1,4 +1,4 @@
-package adminapi_test
+package storetest
 
 import (
 	"database/sql"
@@ -7,13 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the databases are read beside the store, as a thief would
-	_ "github.com/mattn/go-sqlite3"
+	_ "github.com/jackc/pgx/v5/stdlib" // the store brings the other driver
 )
 
-// database reads every table of a hub's database without the hub's code.
-type database struct {
-	t      *testing.T
+// Tables reads every table of a hub's database without the hub's code, as a thief would.
+type Tables struct {
+	t      testing.TB
 	sql    *sql.DB
 	stamp  string              // a query whose answer changes with every commit of anybody else
 	owned  []string            // tables with a column organization_id
@@ -26,7 +25,8 @@ func restless(column string) bool {
 	return slices.Contains([]string{"last_used_at", "last_signed_in_at"}, column)
 }
 
-func openDatabase(t *testing.T, dsn string) *database {
+// ReadTables opens the database of a DSN for reading.
+func ReadTables(t testing.TB, dsn string) *Tables {
 	t.Helper()
 	stamp := "SELECT pg_current_wal_insert_lsn()::text"
 	driver, query := "pgx", `SELECT table_name, column_name FROM information_schema.columns
@@ -41,7 +41,7 @@ func openDatabase(t *testing.T, dsn string) *database {
 	must(t, err)
 	t.Cleanup(func() { _ = opened.Close() })
 	opened.SetMaxOpenConns(1) // what it has seen is counted by connection
-	d := &database{t: t, sql: opened, stamp: stamp, fields: make(map[string][]string)}
+	d := &Tables{t: t, sql: opened, stamp: stamp, fields: make(map[string][]string)}
 	for _, row := range d.rows(query) {
 		table, column, _ := strings.Cut(row, "\x1f")
 		if strings.HasPrefix(table, "goose_") {
@@ -61,11 +61,11 @@ func openDatabase(t *testing.T, dsn string) *database {
 	return d
 }
 
-// version is another one when anything was committed.
-func (d *database) version() string { d.t.Helper(); return d.rows(d.stamp)[0] }
+// Version is another one when anything was committed.
+func (d *Tables) Version() string { d.t.Helper(); return d.rows(d.stamp)[0] }
 
-// of is every row of one organization, as text that changes when any of it does.
-func (d *database) of(organization string) string {
+// Of is every row of one organization, as text that changes when any of it does.
+func (d *Tables) Of(organization string) string {
 	d.t.Helper()
 	quoted := "'" + strings.ReplaceAll(organization, "'", "''") + "'"
 	var text strings.Builder
@@ -76,7 +76,24 @@ func (d *database) of(organization string) string {
 	return text.String()
 }
 
-func (d *database) dump(text *strings.Builder, table, where string) {
+// IDs are those of an organization's rows in one table.
+func (d *Tables) IDs(table, organization string) []string {
+	d.t.Helper()
+	quoted := "'" + strings.ReplaceAll(organization, "'", "''") + "'"
+	return d.rows("SELECT id FROM " + table + " WHERE organization_id = " + quoted + " ORDER BY id")
+}
+
+// All is every row of every table.
+func (d *Tables) All() string {
+	d.t.Helper()
+	var text strings.Builder
+	for _, table := range slices.Concat(d.owned, d.others) {
+		d.dump(&text, table, "")
+	}
+	return text.String()
+}
+
+func (d *Tables) dump(text *strings.Builder, table, where string) {
 	d.t.Helper()
 	columns := slices.DeleteFunc(slices.Clone(d.fields[table]), restless)
 	//nolint:gosec // names from the schema
@@ -86,7 +103,7 @@ func (d *database) dump(text *strings.Builder, table, where string) {
 }
 
 // rows is the answer to a query, a line a row.
-func (d *database) rows(query string) []string {
+func (d *Tables) rows(query string) []string {
 	d.t.Helper()
 	found, err := d.sql.QueryContext(d.t.Context(), query)
 	must(d.t, err)
@@ -115,8 +132,8 @@ func (d *database) rows(query string) []string {
 	return lines
 }
 
-// changed names the lines of which two dumps differ.
-func changed(before, after string) string {
+// Changed names the lines of which two dumps differ.
+func Changed(before, after string) string {
 	a, b := strings.Split(before, "\n"), strings.Split(after, "\n")
 	var lines []string
 	for _, line := range b {
