@@ -236,7 +236,7 @@ func TestAProxyThatDripsIsGivenUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := proxy.Settings{Address: "http://" + stranger(t, one.answer)}
-			ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			began := time.Now()
 			results := proxy.Probe(ctx, h.target(false), s)

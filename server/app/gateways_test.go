@@ -77,12 +77,27 @@ func newGateway(t *testing.T, kind string) *gateway {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	return &gateway{t: t, kind: kind, dir: dir, address: freeAddress(t)}
+}
+
+// freeAddress is below the ports that the kernel hands out by itself, so that nobody gets it before
+// the proxy binds it.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		n, err := rand.Int(rand.Reader, big.NewInt(8000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 21000+n.Int64()))
+		if err != nil {
+			continue
+		}
+		_ = l.Close()
+		return l.Addr().String()
 	}
-	defer l.Close()
-	return &gateway{t: t, kind: kind, dir: dir, address: l.Addr().String()}
+	t.Fatal("no port is free")
+	return ""
 }
 
 func (g *gateway) path(name string) string { return filepath.Join(g.dir, name) }
@@ -122,14 +137,13 @@ func (g *gateway) start(program string, args ...string) {
 	defer out.Close()
 	g.process = exec.Command(program, args...)
 	g.process.Stdout, g.process.Stderr, g.process.Dir = out, out, "/"
-	g.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := g.process.Start(); err != nil {
 		g.t.Fatal(err)
 	}
 	g.ended = make(chan error, 1)
 	go func() { g.ended <- g.process.Wait(); close(g.ended) }()
 	g.t.Cleanup(g.stop)
-	eventually(g.t, g.kind+" listens", func() bool {
+	patiently(g.t, g.kind+" listens", func() bool {
 		select {
 		case err := <-g.ended:
 			g.t.Fatalf("%s ended: %v\n%s\n%s", g.kind, err, g.read("out.log"), g.read("cache.log"))

@@ -102,6 +102,21 @@ func newBehind(t *testing.T, hub *running, name string, more ...string) *behind 
 	return b
 }
 
+// patiently waits longer than others: these tests start programs that are not ours.
+func patiently(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	late := time.After(time.Minute)
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for !is() {
+		select {
+		case <-late:
+			t.Fatalf("not in a minute: %s", what)
+		case <-again.C:
+		}
+	}
+}
+
 func portOf(t *testing.T, hub *running) string {
 	t.Helper()
 	_, port, err := net.SplitHostPort(hub.bound.Node.String())
@@ -170,7 +185,7 @@ func (b *behind) poll() wire.PollResponse {
 // download opens a window, waits for the permit and brings the bundle to the disk, verified.
 func (b *behind) download() int64 {
 	b.t.Helper()
-	eventually(b.t, "a window opens for "+b.name, func() bool {
+	patiently(b.t, "a window opens for "+b.name, func() bool {
 		a := b.hub.ask("POST", "/api/admin/v1/clusters/"+b.cluster+"/upgrade-now",
 			fmt.Sprintf(`{"typed_name":%q}`, b.name))
 		if a.status != 200 && a.status != 409 {
@@ -179,7 +194,7 @@ func (b *behind) download() int64 {
 		return a.status == 200 || strings.Contains(a.body, "window_open_already")
 	})
 	var permit *wire.Permit
-	eventually(b.t, b.name+" has a permit", func() bool { permit = b.poll().Permit; return permit != nil })
+	patiently(b.t, b.name+" has a permit", func() bool { permit = b.poll().Permit; return permit != nil })
 	err := fetch.To(b.t.Context(), func(ctx context.Context, h http.Header) (*http.Response, error) {
 		return b.e.Bundle(ctx, permit.Digest, h)
 	}, filepath.Join(b.files, "bundle"), fetch.Want{Digest: permit.Digest, Size: permit.Size},
@@ -344,14 +359,14 @@ func (s *scene) switches(b *behind) {
 	b.must("set", "proxy", "http://"+s.inspector.address, "--user", gateUser, "--password-file", word,
 		"--trust-ca", s.inspector.path("inspector.pem"))
 	b.poll()
-	eventually(s.t, "the poll is in the inspecting proxy's log", func() bool {
+	patiently(s.t, "the poll is in the inspecting proxy's log", func() bool {
 		return s.inspector.passed().by["POST "+wire.PathPoll] == before+1
 	})
 	b.must("set", "proxy", "http://"+s.tiny.address, "--user", gateUser, "--password-file", word,
 		"--distrust-ca")
 	before = strings.Count(s.tiny.read("access.log"), "Established connection to upstream")
 	b.poll()
-	eventually(s.t, "the tunnel is in Tinyproxy's log", func() bool {
+	patiently(s.t, "the tunnel is in Tinyproxy's log", func() bool {
 		return strings.Count(s.tiny.read("access.log"), "Established connection to upstream") == before+1
 	})
 	s.polled += 2
@@ -382,7 +397,7 @@ func (s *scene) excepted() (direct, logged int) {
 	if err := b.asks(); err != nil {
 		s.t.Fatal(err)
 	}
-	eventually(s.t, "the log tells a request through the proxy", func() bool {
+	patiently(s.t, "the log tells a request through the proxy", func() bool {
 		return s.inspector.passed().by[path] == before+logged+1
 	})
 	return direct, logged
