@@ -20,9 +20,9 @@ demo: build ## the main job unattended, with its figures (MUTANT=1: without the 
 demo-nats: build ## upgrades a real NATS cluster under live traffic
 	@exec ./bin/demo nats
 
-build: bin/server bin/nodeclient bin/demo bin/sample ## both programs and the demo, into bin/
+build: bin/server bin/nodeclient bin/demo bin/sample bin/oidcprovider ## both programs and the demo, into bin/
 
-.PHONY: help run demo demo-nats build bin/server bin/nodeclient bin/demo bin/sample ui test check \
+.PHONY: help run demo demo-nats build bin/server bin/nodeclient bin/demo bin/sample bin/oidcprovider ui test check \
 	lint generate proof bench e2e clean images
 
 bin/server: ui
@@ -33,6 +33,8 @@ bin/demo:
 	go build -o $@ ./tools/demo
 bin/sample:
 	CGO_ENABLED=0 go build -o $@ ./deploy/sample
+bin/oidcprovider:
+	CGO_ENABLED=0 go build -o $@ ./tools/oidcprovider
 
 ui: frontend/node_modules/.package-lock.json ## the console, into frontend/dist
 	@cd frontend && npm run --silent build

@@ -1,5 +1,6 @@
 // What the browser tests are told about the hub and the clusters they run against.
 import { execFileSync } from 'node:child_process';
+import path from 'node:path';
 
 function need(name: string): string {
   const value = process.env[name];
@@ -23,6 +24,21 @@ export const clusters = {
 /** The application user of the publishers. */
 export const publisher = { username: need('NODE_USER'), password: need('NODE_PASSWORD') };
 
+/** A provider of OpenID Connect, and two of its people: a full administrator who was invited, and a stranger. */
+export const provider = {
+  url: need('OIDC_PROVIDER'),
+  email: need('OIDC_EMAIL'),
+  stranger: need('OIDC_STRANGER'),
+  password: need('OIDC_PASSWORD'),
+};
+
+/** Lets the provider be wrong in a way, such as "expired"; no way: it is right again. */
+export async function misbehave(...ways: string[]): Promise<void> {
+  const answer = await fetch(`${provider.url}/control`,
+    { method: 'POST', body: JSON.stringify({ misbehave: ways }) });
+  if (!answer.ok) throw new Error(`the provider answered ${answer.status}`);
+}
+
 /** What the nodes run at first, what the regular release is, and what the emergency one. */
 export const versions = { first: '1.0.0', regular: '2.0.0', emergency: '3.0.0' };
 
@@ -34,8 +50,27 @@ export function publish(kind: 'regular' | 'emergency') {
     { stdio: 'inherit' });
 }
 
+/** The cookies of a session that begins with the first test, for what must not be fresh. */
+export const earlySession = path.resolve(import.meta.dirname, '../test-results/early-session.json');
+
 /** Where pictures for the documentation go; none are taken when it is empty. */
 export const pictures = process.env['IMAGES'] ?? '';
 
 /** How long an upgrade of a whole cluster may take, from its window on. */
 export const upgradeTimeout = Number(process.env['UPGRADE_TIMEOUT_SECONDS'] ?? 300) * 1000;
+
+/** Runs a command of the hub's own program, as its operator does, and answers what it printed. */
+export function operate(...args: string[]): string {
+  return execFileSync(need('HUB_SERVER'), [...args, '--data', need('HUB_DATA')], {
+    encoding: 'utf8', env: { ...process.env, CONNECTHUB_PUBLIC_URL: hub.url },
+  });
+}
+
+/** A full administrator's invitation to an organization that the operator has just made. */
+export function newOrganization(name: string, language: string, admin: string): string {
+  const printed = operate('organization', 'create', name, '--language', language,
+    '--zone', 'Asia/Tokyo', '--admin', admin);
+  const link = /\S+\/invitation#\S+/.exec(printed)?.[0];
+  if (!link) throw new Error(`no invitation in: ${printed}`);
+  return link;
+}

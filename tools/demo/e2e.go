@@ -21,7 +21,8 @@ func e2e(ctx context.Context, o options) error {
 	const console, nodes, page, base = 8680, 8681, 8645, 9500
 	second := page + 2
 	s, err := newSampleScene(ctx, o, console, nodes, page, base, "--poll-near", "500ms",
-		"--poll-far", "500ms", "--node-page-ports", "cd-pub.localhost="+strconv.Itoa(second))
+		"--poll-far", "500ms", "--node-page-ports", "cd-pub.localhost="+strconv.Itoa(second),
+		"--oidc-loopback")
 	if err != nil {
 		return err
 	}
@@ -39,6 +40,11 @@ func e2e(ctx context.Context, o options) error {
 	if err := s.hub.publish(ctx, s.bundles[0], "regular"); err != nil {
 		return err
 	}
+	provider, issuer, err := startProvider(ctx, o, s.hub, console+10)
+	if err != nil {
+		return err
+	}
+	defer provider.stop()
 	repository, err := os.Getwd()
 	if err != nil {
 		return err
@@ -50,6 +56,8 @@ func e2e(ctx context.Context, o options) error {
 		"ADMIN_PASSWORD="+s.hub.password, "NODE_USER="+pageUser, "NODE_PASSWORD="+pagePassword,
 		"HUB_SERVER="+server, "HUB_DATA="+filepath.Join(s.hub.dir, "hub"),
 		"BUNDLE_2="+abs(s.bundles[1]), "BUNDLE_3="+abs(third),
+		"OIDC_PROVIDER="+issuer, "OIDC_EMAIL="+oidcAdmin, "OIDC_STRANGER="+oidcStranger,
+		"OIDC_PASSWORD="+oidcPassword,
 		"IMAGES="+filepath.Join(repository, "docs", "images"))
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {

@@ -32,6 +32,7 @@ func main() {
 // options are the flags that every mode shares.
 type options struct {
 	server, client string
+	provider       string
 	dir            string
 	mutant         bool
 	expectOverlap  bool
@@ -47,6 +48,8 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	flags.StringVar(&o.server, "server", "bin/server", "the hub's program")
 	flags.StringVar(&o.client, "nodeclient", "bin/nodeclient", "the agent's program")
+	flags.StringVar(&o.provider, "oidcprovider", "bin/oidcprovider",
+		"the program of the OpenID Connect provider (e2e)")
 	flags.StringVar(&o.dir, "dir", "", "folder for everything it keeps (default .run/MODE)")
 	flags.BoolVar(&o.mutant, "mutant", false,
 		"take the guard index out of the hub's database too; for a hub built with the mutant tag")
