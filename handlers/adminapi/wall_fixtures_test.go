@@ -169,12 +169,14 @@ func bodyOf() map[string][]string {
 func queryOf(now time.Time) map[string][]string {
 	span := fmt.Sprintf("?from=%s&to=%s", now.Add(-time.Hour).UTC().Format(time.RFC3339),
 		now.Add(time.Hour).UTC().Format(time.RFC3339))
-	audit := span + "&actor={{email}}&categories=&target={{clusterName}}&cluster_id={{clusterId}}"
+	audit := span + "&actor={{email}}&categories=&target={{clusterName}}&cluster_id={{clusterId}}" +
+		"&actor_id={{userId}}&actions=&text={{clusterName}}"
 	return map[string][]string{
 		"listClusters": {"", "?search={{clusterName}}"},
-		"listAudit":    {span, audit, span + "&cluster_id={{clusterId}}", span + "&max=1&cursor=none"},
-		"exportAudit":  {span, audit, span + "&cluster_id={{clusterId}}"},
-		"finishOidc":   {"?code=none&state=none", "?error=none&iss=none&state=none"},
+		"listAudit": {span, audit, span + "&cluster_id={{clusterId}}", span + "&actor_id={{userId}}",
+			span + "&max=1&cursor=none"},
+		"exportAudit": {span, audit, span + "&cluster_id={{clusterId}}", span + "&actor_id={{userId}}"},
+		"finishOidc":  {"?code=none&state=none", "?error=none&iss=none&state=none"},
 	}
 }
 
