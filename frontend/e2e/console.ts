@@ -14,6 +14,19 @@ export function say(sentence: string, values: Record<string, string | number>): 
   return sentence.replace(/\{\{(\w+)\}\}/g, (_, name: string) => String(values[name]));
 }
 
+interface Options {
+  scheme?: 'light' | 'dark';
+  width?: number;
+  /** A file with the cookies of an earlier session. */
+  kept?: string;
+}
+
+/** Somebody who signs in. */
+export interface Person {
+  email: string;
+  password: string;
+}
+
 /** A browser window of one person, who reads one language. */
 export class Console {
   readonly w: typeof en;
@@ -24,7 +37,7 @@ export class Console {
   }
 
   static async open(browser: Browser, language: Language,
-    options: { scheme?: 'light' | 'dark'; width?: number } = {}): Promise<Console> {
+    options: Options = {}): Promise<Console> {
     const context = await browser.newContext({
       locale: language === 'ja' ? 'ja-JP' : 'en-US',
       colorScheme: options.scheme ?? 'light',
@@ -32,6 +45,7 @@ export class Console {
       reducedMotion: 'reduce',
       ignoreHTTPSErrors: true,
       baseURL: hub.url,
+      ...(options.kept ? { storageState: options.kept } : {}),
     });
     const page = await context.newPage();
     const opened = new Console(page, language);
@@ -51,9 +65,10 @@ export class Console {
       if (message.type() !== 'error') return;
       const { url } = message.location();
       const ours = url === '' || url.startsWith(hub.url);
-      // asking who is signed in before anybody is: the browser logs the 401 by itself
+      // refusals that are part of the flow, which the browser logs by itself: asking who is signed
+      // in before anybody is, and being asked to sign in again before a change
       const asked = url.endsWith('/api/admin/v1/session') && message.text().includes('401');
-      if (ours && !asked) this.complaints.push(message.text());
+      if (ours && !asked) this.complaints.push(`${message.text()} ${url}`);
     });
   }
 
@@ -69,14 +84,69 @@ export class Console {
     expect(complaints, 'errors in the console, violations of the policy').toEqual([]);
   }
 
-  async signIn() {
+  /** Signs in with a password; what comes next is the first screen, unless it is said. */
+  async signIn(as: Person = hub, next: string = this.w.list.title) {
     const { page, w } = this;
     await page.goto('/');
     await this.button(w.signIn.submit).waitFor();
-    await this.field(w.signIn.email).fill(hub.email);
-    await this.field(w.signIn.password).fill(hub.password);
+    await this.field(w.signIn.email).fill(as.email);
+    await this.field(w.signIn.password).fill(as.password);
     await this.button(w.signIn.submit).click();
-    await this.heading(w.list.title).waitFor();
+    await this.heading(next).waitFor();
+  }
+
+  async signOut() {
+    const { page, w } = this;
+    await page.locator('#account').click();
+    await page.getByRole('menuitem', { name: w.shell.signOut }).click();
+    await this.heading(w.signIn.title).waitFor();
+  }
+
+  /** Opens an invitation, accepts it, and is signed in. */
+  async accept(link: string, name: string, password: string, next = this.w.list.title) {
+    const { page, w } = this;
+    await page.goto(link);
+    await this.button(w.invitation.accept).waitFor();
+    expect(new URL(page.url()).hash, 'the token stays in the address').toBe('');
+    await this.check('an invitation');
+    await this.picture(`invitation-${this.language}`);
+    await this.field(w.invitation.name).fill(name);
+    await this.field(w.signIn.password).fill(password);
+    await this.button(w.invitation.accept).click();
+    await this.heading(next).waitFor();
+  }
+
+  /** Lets the browser have a security key that needs no finger. */
+  async withSecurityKey() {
+    const devtools = await this.page.context().newCDPSession(this.page);
+    await devtools.send('WebAuthn.enable');
+    await devtools.send('WebAuthn.addVirtualAuthenticator', {
+      options: {
+        protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true,
+        isUserVerified: true, automaticPresenceSimulation: true,
+      },
+    });
+  }
+
+  /** Adds a passkey on the account page and answers the recovery codes that came with it. */
+  async addPasskey(name: string): Promise<string[]> {
+    const { w } = this;
+    await this.button(w.account.addPasskey).click();
+    await this.field(w.account.passkeyName, this.dialog()).fill(name);
+    await this.button(w.account.continue, this.dialog()).click();
+    await this.button(w.once.done, this.dialog()).waitFor();
+    return this.dialog().locator('.secret').allTextContents();
+  }
+
+  /** Chooses from the menu of a row. */
+  async choose(menu: string, option: string) {
+    await this.button(say(this.w.nodes.actionsOf, { name: menu })).click();
+    await this.page.getByRole('menuitem', { name: option, exact: true }).click();
+  }
+
+  /** A row of a table, by what it is about. */
+  row(attribute: string, value: string): Locator {
+    return this.page.locator(`tr[data-${attribute}="${value}"]`);
   }
 
   button(name: string, within: Page | Locator = this.page): Locator {

@@ -2,7 +2,7 @@
 // deregister. One cluster is looked after in English, the other in Japanese.
 import { expect, test } from '@playwright/test';
 import { clock, Console, type Language, minuteAfter, say } from './console.ts';
-import { clusters, hub, publish, upgradeTimeout, versions } from './settings.ts';
+import { clusters, publish, upgradeTimeout, versions } from './settings.ts';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -18,43 +18,6 @@ async function clusterPage(console: Console, name: string) {
   await console.card(name).getByRole('link').click();
   await console.heading(name).waitFor();
 }
-
-test('a wrong password is refused in words',
-  async ({ browser }) => {
-    const console = await Console.open(browser, 'en');
-    const { page, w } = console;
-    await page.goto(list);
-    await console.button(w.signIn.submit).waitFor();
-    await console.check('sign-in');
-    await console.picture('sign-in');
-    await console.field(w.signIn.email).fill(hub.email);
-    await console.field(w.signIn.password).fill('not the password');
-    await page.keyboard.press('Enter');
-    const refusal = page.getByRole('alert').locator('mdc-banner');
-    await expect(refusal).toHaveAttribute('label', /^[A-Z][^{}]+\.$/);
-    await expect(page.getByText(w.signIn.ended)).toHaveCount(0);
-    console.forgive(/40[13]|429/);
-    await console.close();
-  });
-
-test('the language and the theme are those of the browser, and a choice is remembered',
-  async ({ browser }) => {
-    const console = await Console.open(browser, 'ja', { scheme: 'dark' });
-    const { page, w } = console;
-    await page.goto('/');
-    await console.button(w.signIn.submit).waitFor();
-    await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
-    await console.check('sign-in, dark, Japanese');
-    await console.picture('sign-in-dark-ja');
-    await console.button(w.shell.language).click();
-    await page.getByRole('heading', { name: 'Sign in', exact: true }).waitFor();
-    await page.getByRole('button', { name: 'Switch to the light theme' }).click();
-    await page.reload();
-    await page.getByRole('heading', { name: 'Sign in', exact: true }).waitFor();
-    await expect(page.locator('html')).toHaveAttribute('data-theme', 'light');
-    await expect(page.locator('html')).toHaveAttribute('lang', 'en');
-    await console.close();
-  });
 
 test('a registration can be denied on the publisher, and then nothing is registered',
   async ({ browser }) => {
