@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"connecthub/models"
 )
 
 // Unscoped answers the guarded gorm handle as a careless method would use it.
@@ -59,4 +61,16 @@ func (s *Store) MigrateTo(ctx context.Context, version int64) error {
 	}
 	_, err = p.UpTo(ctx, version)
 	return err
+}
+
+// plainRecord is a record in a table without a chain.
+type plainRecord struct{ models.AuditRecord }
+
+// TableName names its table.
+func (plainRecord) TableName() string { return "audit_plain" }
+
+// AppendPlain stores a record as before there was a chain, in a table of its own.
+func (s *Scope) AppendPlain(r models.AuditRecord) error {
+	r.ID, r.OrganizationID = NewID[models.AuditID](s.tx), s.organization
+	return create(s.handle, &plainRecord{r})
 }
