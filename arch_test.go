@@ -33,13 +33,15 @@ var packageMap = map[string]string{
 	"scheduler/window":  "",
 	"scheduler/rollout": "models scheduler/window",
 
-	"hub/audit":    "models models/store hub/keys github.com/golang-jwt/jwt/v5",
-	"hub/seal":     "models",
-	"hub/keys":     "models models/wire hub/seal github.com/golang-jwt/jwt/v5",
-	"hub/fleet":    "models models/manifest models/store models/wire scheduler/window scheduler/rollout hub/audit hub/depot hub/keys github.com/golang-jwt/jwt/v5 github.com/google/uuid",
-	"hub/identity": "models models/store scheduler/window golang.org/x/crypto/argon2 github.com/go-webauthn/webauthn/…",
-	"hub/oidc":     "models models/store hub/identity hub/seal github.com/coreos/go-oidc/… golang.org/x/oauth2 golang.org/x/time/rate",
-	"hub/depot":    "models models/manifest models/store hub/audit github.com/klauspost/compress/…",
+	"hub/audit":                "models models/store hub/keys github.com/golang-jwt/jwt/v5",
+	"hub/seal":                 "models",
+	"hub/keys":                 "models models/wire hub/seal github.com/golang-jwt/jwt/v5",
+	"hub/fleet":                "models models/manifest models/store models/wire scheduler/window scheduler/rollout hub/audit hub/depot hub/keys github.com/golang-jwt/jwt/v5 github.com/google/uuid",
+	"hub/identity":             "models models/store scheduler/window golang.org/x/crypto/argon2 github.com/go-webauthn/webauthn/…",
+	"hub/oidc":                 "models models/store hub/identity hub/seal github.com/coreos/go-oidc/… golang.org/x/oauth2 golang.org/x/time/rate",
+	"hub/identity/passkeytest": "github.com/fxamacker/cbor/v2",
+
+	"hub/depot": "models models/manifest models/store hub/audit github.com/klauspost/compress/…",
 
 	"handlers":                 "models models/wire github.com/labstack/echo/… github.com/google/uuid github.com/prometheus/… golang.org/x/time/rate",
 	"handlers/adminapi":        "models models/wire handlers handlers/adminapi/gen hub/audit hub/fleet hub/identity hub/oidc hub/depot scheduler/window github.com/labstack/echo/… github.com/getkin/kin-openapi/… github.com/oapi-codegen/runtime/…",

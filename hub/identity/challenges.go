@@ -150,12 +150,14 @@ func (i *Identity) refuseFactor(ctx context.Context, a models.Actor, p person,
 	c models.SignInChallenge, now time.Time, again bool, why error) error {
 	err := i.o.Store.Update(ctx, func(tx *store.Tx) error {
 		scope := tx.In(c.OrganizationID)
-		spend := scope.UseChallenge(c.IDHash, now)
+		var err error
 		if again && c.Tries+1 < maxTries {
-			spend = scope.TryChallenge(c.IDHash, c.Tries, now)
+			err = scope.TryChallenge(c.IDHash, c.Tries, now)
+		} else {
+			err = scope.UseChallenge(c.IDHash, now)
 		}
-		if spend != nil && !errors.Is(spend, store.ErrUnchanged) {
-			return spend
+		if err != nil && !errors.Is(err, store.ErrUnchanged) {
+			return err
 		}
 		change := personChange(p.user, "second_factor_failed")
 		var copied *errCopiedKey

@@ -12,6 +12,7 @@ import (
 	"connecthub/hub/identity"
 	"connecthub/models"
 	"connecthub/models/store"
+	"connecthub/models/store/storetest"
 )
 
 // clock is a clock that a test sets.
@@ -40,7 +41,10 @@ type scene struct {
 	password string
 }
 
-const email = "admin@example.com"
+const (
+	email  = "admin@example.com"
+	origin = "http://localhost:8080" // of the console
+)
 
 var hubItself = models.Actor{Kind: models.ActorHub, Name: "hub"}
 var browser = models.Actor{Address: "203.0.113.7", TrackingID: "t"}
@@ -53,19 +57,18 @@ func newScene(t *testing.T) *scene {
 
 func newSceneOf(t *testing.T, adjust func(*identity.Identity)) *scene {
 	t.Helper()
+	return newSceneOn(t, "sqlite:"+filepath.Join(t.TempDir(), "hub.db"), adjust)
+}
+
+// newSceneOn is a hub after its first start on a database of either kind.
+func newSceneOn(t *testing.T, dsn string, adjust func(*identity.Identity)) *scene {
+	t.Helper()
 	c := &clock{now: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)}
-	s, err := store.Open(t.Context(), store.Options{Now: c.Now,
-		DSN: "sqlite:" + filepath.Join(t.TempDir(), "hub.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	if _, _, err := s.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	s := storetest.OpenWith(t, store.Options{Now: c.Now, DSN: dsn})
 	sc := &scene{t: t, clock: c, store: s, identity: identity.New(identity.Options{Store: s,
-		Now: c.Now, Log: slog.New(slog.DiscardHandler)})}
+		Now: c.Now, Log: slog.New(slog.DiscardHandler), PublicURL: origin})}
 	adjust(sc.identity)
+	var err error
 	for range 2 {
 		if err := sc.identity.EnsureVendor(t.Context(), hubItself); err != nil {
 			t.Fatal(err)
