@@ -3,6 +3,7 @@ package nodeapi_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -19,8 +20,8 @@ import (
 	"connecthub/models/wire"
 )
 
-// BenchmarkIdlePoll is the usual poll over keep-alive TLS through every handler, token check
-// included, beside a bare echo handler that answers the same bytes.
+// BenchmarkIdlePoll is the usual poll over keep-alive TLS through every handler, token and proof
+// included, beside a bare echo handler that checks one signature and answers the same bytes.
 func BenchmarkIdlePoll(b *testing.B) {
 	w := newWorld(b)
 	_, nodes := w.register("Tokyo", pubName, subName)
@@ -29,19 +30,26 @@ func BenchmarkIdlePoll(b *testing.B) {
 	body, err := json.Marshal(n.request())
 	must(b, err)
 	same := w.call(http.MethodPost, wire.PathPoll, n.token, json.RawMessage(body)).Body.Bytes()
+	public := n.key.Public().(ed25519.PublicKey)
 	bare := echo.New()
 	bare.POST(wire.PathPoll, func(c echo.Context) error {
+		p, ok := wire.ReadProof(c.Request().Header.Get(wire.HeaderProof))
+		if !ok || !ed25519.Verify(public, []byte(p.Signed), p.Signature[:]) {
+			return echo.ErrUnauthorized
+		}
 		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, same)
 	})
-	b.Run("bare", func(b *testing.B) { hammer(b, bare, n.token, body) })
-	b.Run("poll", func(b *testing.B) { hammer(b, w.echo, n.token, body) })
+	b.Run("bare", func(b *testing.B) { hammer(b, w, bare, n.token, body) })
+	b.Run("poll", func(b *testing.B) { hammer(b, w, w.echo, n.token, body) })
 }
 
-func hammer(b *testing.B, h http.Handler, token string, body []byte) {
+func hammer(b *testing.B, w *world, h http.Handler, token string, body []byte) {
 	server := httptest.NewTLSServer(h)
 	defer server.Close()
 	client := server.Client()
+	proofs := w.presigned(b, server.URL, token)
 	b.ReportAllocs()
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			r, err := http.NewRequestWithContext(context.Background(), http.MethodPost,
@@ -52,6 +60,7 @@ func hammer(b *testing.B, h http.Handler, token string, body []byte) {
 			}
 			r.Header.Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
 			r.Header.Set(echo.HeaderAuthorization, "DPoP "+token)
+			r.Header.Set(wire.HeaderProof, <-proofs)
 			answer, err := client.Do(r)
 			if err != nil {
 				b.Error(err)
@@ -68,6 +77,17 @@ func hammer(b *testing.B, h http.Handler, token string, body []byte) {
 	})
 }
 
+// presigned are proofs for as many polls as the benchmark makes.
+func (w *world) presigned(b *testing.B, base, token string) <-chan string {
+	proofs := make(chan string, b.N)
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, base+wire.PathPoll, nil)
+	for range b.N {
+		w.prove(r, token)
+		proofs <- r.Header.Get(wire.HeaderProof)
+	}
+	return proofs
+}
+
 // BenchmarkHandler is the same without a network.
 func BenchmarkHandler(b *testing.B) {
 	w := newWorld(b)
@@ -76,16 +96,19 @@ func BenchmarkHandler(b *testing.B) {
 	n.poll()
 	body, err := json.Marshal(n.request())
 	must(b, err)
+	proofs := w.presigned(b, "https://example.com", n.token)
 	b.ReportAllocs()
-	for b.Loop() {
+	b.ResetTimer()
+	for range b.N {
 		r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, wire.PathPoll,
 			bytes.NewReader(body))
 		r.Header.Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
 		r.Header.Set(echo.HeaderAuthorization, "DPoP "+n.token)
+		r.Header.Set(wire.HeaderProof, <-proofs)
 		answer := httptest.NewRecorder()
 		w.echo.ServeHTTP(answer, r)
 		if answer.Code != http.StatusOK {
-			b.Fatal(answer.Code)
+			b.Fatal(answer.Code, answer.Body)
 		}
 	}
 }

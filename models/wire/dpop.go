@@ -28,6 +28,9 @@ const (
 	CodeStaleCredential = "stale_credential"
 )
 
+// strict reads base64url whose every bit counts. It is never changed.
+var strict = base64.RawURLEncoding.Strict()
+
 // MaxProof bounds a proof's text.
 const MaxProof = 2048
 
@@ -85,8 +88,10 @@ func ReadProof(text string) (Proof, bool) {
 		return p, false
 	}
 	p.Signed = text[:cut]
-	n, err := base64.RawURLEncoding.Strict().DecodeString(text[cut+1:])
-	if err != nil || copy(p.Signature[:], n) != len(n) || len(n) != ed25519.SignatureSize {
+	if strict.DecodedLen(len(text)-cut-1) != ed25519.SignatureSize {
+		return p, false
+	}
+	if _, err := strict.Decode(p.Signature[:], []byte(text[cut+1:])); err != nil {
 		return p, false
 	}
 	var body string
@@ -95,7 +100,7 @@ func ReadProof(text string) (Proof, bool) {
 	if !ok || strings.Contains(body, ".") {
 		return p, false
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(body)
+	raw, err := strict.DecodeString(body)
 	if err != nil {
 		return p, false
 	}
@@ -138,7 +143,7 @@ type proofHead struct {
 // ReadProofHead answers the key that a proof's first part names. It refuses another type or
 // algorithm, an extension that must be understood, and a key that brings its private half.
 func ReadProofHead(head string) (JWK, bool) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(head)
+	raw, err := strict.DecodeString(head)
 	var h proofHead
 	if err != nil || json.Unmarshal(raw, &h) != nil || h.Alg != "EdDSA" || h.Typ != TypeProof ||
 		h.Crit != nil || h.JWK.Private != "" {

@@ -29,8 +29,8 @@ type figure struct {
 }
 
 func run(ctx context.Context, args []string) error {
-	if len(args) == 5 && args[0] == "bare" {
-		return bare(ctx, args[1], args[2], args[3], args[4])
+	if len(args) == 6 {
+		return serveBaseline(ctx, args[0], args[1], args[2], args[3], args[4], args[5])
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
@@ -73,8 +73,15 @@ func report(figures []figure) error {
 
 const method = `
 How the poll is measured: one hub process over SQLite that holds 10,000 nodes; sixteen of them poll without a pause over
-keep-alive TLS connections, each with its own verified access token, and nothing changes between two polls. The baseline is an echo
-handler in a process of its own, with the same TLS certificate, that reads the request and answers the very bytes of a
-poll's answer. Both are loaded in turn, five times each; the ratio is the median of the five rounds' own. The load generator shares
-the two cores with the server in both cases, so the ratio of the servers' own CPU time per request is given too.
+keep-alive TLS connections, and nothing changes between two polls. Each poll bears an access token and a DPoP proof of its own over
+the hub's nonce; the proofs are signed before the clock starts, so that the time is the server's. The baseline is an echo handler in a
+process of its own, with the same TLS certificate, that reads the request, checks the one signature of its proof with a key it
+knows beforehand, and answers the very bytes of a poll's answer; the second baseline does not even check that. All are loaded in turn,
+five times each; a ratio is the median of the five rounds' own. The load generator shares the two cores with the server in each
+case, so the ratio of the servers' own CPU time per request is given too.
+
+Where the limit is: with identity on the hot path, a poll costs one Ed25519 check, and no server that checks a proof of possession on
+each request can do more polls on a core than it can do checks. The last two lines say how many that is here, and what part of it the
+whole poll leaves: the rest is TLS, HTTP, the token's look-up, the list of used proofs and the decision. A hub of 10,000 nodes that
+all poll every 30 seconds needs 333 polls a second.
 `
