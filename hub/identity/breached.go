@@ -39,17 +39,28 @@ func guessable(password string, near ...string) bool {
 			return true
 		}
 	}
-	for _, text := range []string{bare, unleet(bare)} {
+	for _, text := range []string{bare, unleet(bare), letters(folded)} {
 		if len(text) >= minNear && len(text)*2 > len(folded) && (listed(text) || listed(text+text)) {
 			return true
 		}
 	}
 	for _, word := range near {
-		if mostly(folded, word) {
+		local, _, _ := strings.Cut(word, "@")
+		if mostly(folded, word) || mostly(folded, local) {
 			return true
 		}
 	}
 	return mostly(folded, "connecthub") || mostly(folded, "connect hub")
+}
+
+// letters leaves out everything else.
+func letters(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) {
+			return r
+		}
+		return -1
+	}, text)
 }
 
 func listed(text string) bool {
@@ -75,17 +86,17 @@ func repeated(text string) bool {
 
 // runs finds what is nothing but neighbours: 123456789012, abcdefghijkl, and backwards.
 func runs(text string) bool {
-	letters := []rune(text)
+	all := []rune(text)
 	up, down := 0, 0
-	for n := 1; n < len(letters); n++ {
-		switch step := letters[n] - letters[n-1]; {
+	for n := 1; n < len(all); n++ {
+		switch step := all[n] - all[n-1]; {
 		case step == 1 || step == -9:
 			up++
 		case step == -1 || step == 9:
 			down++
 		}
 	}
-	return len(letters) > 1 && max(up, down) >= (len(letters)-1)*4/5
+	return len(all) > 1 && max(up, down) >= (len(all)-1)*4/5
 }
 
 // minNear is how long a word must be to be looked for.
@@ -94,9 +105,6 @@ const minNear = 4
 // mostly says whether without the word too little is left to be a password.
 func mostly(folded, word string) bool {
 	word = strings.ToLower(word)
-	if local, _, ok := strings.Cut(word, "@"); ok {
-		word = local
-	}
 	if len([]rune(word)) < minNear || !strings.Contains(folded, word) {
 		return false
 	}
