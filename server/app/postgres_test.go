@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"os"
@@ -13,7 +14,12 @@ import (
 	"connecthub/server/app"
 )
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asServer) != "" {
+		os.Exit(app.Main(context.Background(), os.Args[1:], "test", os.Stdout, os.Stderr))
+	}
+	storetest.Main(m)
+}
 
 func TestOnPostgreSQLTheHubMigratesOnlyWhenItIsTold(t *testing.T) {
 	t.Parallel()
