@@ -31,6 +31,7 @@ type commands struct {
 	Supervise     superviseCommand     `cmd:"" hidden:"" help:"Run the services of the active slot."`
 	StopServices  stopServicesCommand  `cmd:"" help:"Stop the services and their supervisor."`
 	StartServices startServicesCommand `cmd:"" help:"Start the services of the active version."`
+	Register      registerCommand      `cmd:"" help:"Register this node without its page, by a code for the console."`
 	Status        statusCommand        `cmd:"" help:"Show registration, version and services."`
 	Set           setCommand           `cmd:"" help:"Change a setting of this node: its proxy."`
 	Show          showCommand          `cmd:"" help:"Show a setting of this node: its proxy."`

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -21,7 +20,6 @@ import (
 	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/host"
 	"connecthub/nodeclient/journal"
-	"connecthub/nodeclient/localweb"
 )
 
 type runCommand struct {
@@ -157,6 +155,10 @@ func (n *node) work(ctx context.Context) error {
 			select {
 			case <-ctx.Done():
 			case <-n.enrollment.Changed():
+			case <-time.After(lookEvery): // "nodeclient register" is another process
+				if err := n.enrollment.Reread(); err != nil {
+					n.e.log.Warn("cannot look for a registration", "error", err)
+				}
 			}
 			continue
 		}
@@ -219,15 +221,6 @@ func (h *hub) Bundle(ctx context.Context, digest string, header http.Header) (
 	return res, translated(err)
 }
 
-// thrifty gives back what a check takes: a password's hash needs half of what an agent at rest may
-// hold.
-func thrifty(check func(user, password string) bool) func(user, password string) bool {
-	return func(user, password string) bool {
-		defer debug.FreeOSMemory()
-		return check(user, password)
-	}
-}
-
 func translated(err error) error {
 	var r *enroll.Refusal
 	switch {
@@ -239,16 +232,7 @@ func translated(err error) error {
 	return err
 }
 
-func (n *node) page() (*localweb.Server, error) {
-	c := n.enrollment.Config()
-	cert, err := enroll.PageCertificate(n.dir, c.FQDN, n.e.now())
-	if err != nil {
-		return nil, err
-	}
-	return localweb.New(localweb.Options{FQDN: c.FQDN, HubName: c.Hub, Certificate: cert,
-		Listen: c.PageListen, CheckPassword: thrifty(c.CheckPassword), Inspect: n.enrollment.Inspect,
-		Allow: n.enrollment.Allow, Deny: n.enrollment.Deny, Status: n.status, Now: n.e.now,
-		Log: n.e.log, Proxy: n.wayOut()})
-}
-
-const statusWait = 2 * time.Second
+const (
+	statusWait = 2 * time.Second
+	lookEvery  = 2 * time.Second
+)

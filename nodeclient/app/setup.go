@@ -26,6 +26,7 @@ type setupCommand struct {
 	Hub             string            `required:"" help:"The hub's address for nodes, https://HOST[:PORT]."`
 	HubCA           string            `name:"hub-ca" type:"existingfile" help:"File with the CA of the hub's certificate." placeholder:"FILE"`
 	HubPin          string            `help:"SHA-256 of a public key in the hub's chain, sha256:HEX."`
+	Environment     string            `help:"Take registration links of this environment of the hub only. Default: the hub judges." placeholder:"NAME"`
 	FQDN            string            `name:"fqdn" required:"" help:"This node's fully qualified domain name."`
 	Listen          string            `default:":8445" help:"Address of this node's own page."`
 	AppUser         string            `default:"administrator" help:"Application user of this node's page."`
@@ -64,7 +65,8 @@ func (s setupCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	c := enroll.Config{Hub: strings.TrimSuffix(s.Hub, "/"), HubPin: s.HubPin, FQDN: fqdn,
+	c := enroll.Config{Hub: strings.TrimSuffix(s.Hub, "/"), HubPin: s.HubPin, Environment: s.Environment,
+		FQDN:       fqdn,
 		PageListen: s.Listen, Dial: s.Dial, AppUser: s.AppUser, AppPasswordHash: hash}
 	if err := c.Validate(); err != nil {
 		return err

@@ -34,6 +34,7 @@ type report struct {
 	Denied       []string         `json:"denied,omitempty"`
 	Services     supervise.Status `json:"services"`
 	Trouble      string           `json:"trouble,omitempty"`
+	Events       []enroll.Event   `json:"registrations,omitempty"` // the latest, oldest first
 }
 
 // Run shows the node's state; it works whether or not the agent runs.
@@ -66,6 +67,11 @@ func (s statusCommand) Run(e *env) error {
 	if err == nil && r.Upgrade != "" {
 		_, err = fmt.Fprintf(e.out, "  upgrade   under way: %s\n", r.Upgrade)
 	}
+	for _, line := range localweb.EventLines(r.Events, "en") {
+		if err == nil {
+			_, err = fmt.Fprintf(e.out, "  %s\n", line)
+		}
+	}
 	return err
 }
 
@@ -83,12 +89,17 @@ func look(ctx context.Context, dir string) (report, error) {
 		r.Registered, r.Organization = true, identity.Organization
 		r.Cluster, r.NodeID = identity.DisplayName, identity.NodeID
 	}
+	events, err := enroll.Trail(dir)
+	if err != nil {
+		r.Trouble = err.Error()
+	}
+	r.Events = events[max(0, len(events)-shownEvents):]
 	slots, err := host.ViewSlots(dir)
 	if err != nil {
 		return r, err
 	}
 	r.Version = installedVersion(slots)
-	state, err := journal.Peek(filepath.Join(dir, journalFile))
+	state, err := journal.Peek(journalOf(dir))
 	if err != nil {
 		r.Trouble = err.Error()
 	}
@@ -103,6 +114,11 @@ func look(ctx context.Context, dir string) (report, error) {
 	}
 	return r, nil
 }
+
+// shownEvents is how much of the record of registrations is shown.
+const shownEvents = 10
+
+func journalOf(dir string) string { return filepath.Join(dir, journalFile) }
 
 type resetCommand struct {
 	dirFlag

@@ -5,7 +5,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
@@ -253,31 +252,4 @@ func readKey(path string) (*ecdsa.PrivateKey, error) {
 		return nil, fmt.Errorf("%s holds another kind of key", path)
 	}
 	return key, nil
-}
-
-// PageCertificate is the certificate of the node's own page: the administrator's own pair where it
-// was put in its place, otherwise a self-signed one.
-func PageCertificate(dir string, name models.FQDN, now time.Time) (tls.Certificate, error) {
-	certPath, keyPath := filepath.Join(dir, "page.crt"), filepath.Join(dir, "page.key")
-	if _, err := os.Stat(certPath); errors.Is(err, os.ErrNotExist) {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			return tls.Certificate{}, fmt.Errorf("cannot make the page's certificate: %w", err)
-		}
-		template := certTemplate(string(name), now)
-		template.DNSNames = []string{string(name)}
-		template.KeyUsage = x509.KeyUsageDigitalSignature
-		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-		der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-		if err != nil {
-			return tls.Certificate{}, fmt.Errorf("cannot make the page's certificate: %w", err)
-		}
-		if err := writeKey(keyPath, key); err != nil {
-			return tls.Certificate{}, err
-		}
-		if err := atomicfile.Write(certPath, certPEM(der), 0o600); err != nil {
-			return tls.Certificate{}, err
-		}
-	}
-	return tls.LoadX509KeyPair(certPath, keyPath)
 }

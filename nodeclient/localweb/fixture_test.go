@@ -22,6 +22,7 @@ import (
 
 	"connecthub/models"
 	"connecthub/models/wire"
+	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/localweb"
 )
 
@@ -45,6 +46,13 @@ type node struct {
 	denied             int
 	languages          []string
 	registeredTo       string
+	domain             string
+	codeRequired       bool
+	by                 enroll.By
+	decided            wire.InspectResponse
+	events             []enroll.Event
+	secret             string // what the application user's password stands for
+	shown              *tls.Certificate
 	exits              exits
 }
 
@@ -63,9 +71,10 @@ func start(t *testing.T) *node {
 	n := &node{t: t, now: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC), left: 15 * time.Minute,
 		back: home}
 	s, err := localweb.New(localweb.Options{FQDN: name, HubName: "hub.example.com",
-		Certificate: certificate(t), Listen: "127.0.0.1:0",
+		Certificate: n.certificate, Listen: "127.0.0.1:0",
 		CheckPassword: func(u, p string) bool { return u == "administrator" && p == "right one" },
-		Inspect:       n.onInspect, Allow: n.onAllow, Deny: n.onDeny, Status: n.status,
+		Credential:    n.credential, Trail: func() []enroll.Event { return n.events },
+		Inspect: n.onInspect, Allow: n.onAllow, Deny: n.onDeny, Status: n.status,
 		Proxy: n.exits.options(t), Now: n.clock, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -85,6 +94,23 @@ func start(t *testing.T) *node {
 		}
 	})
 	return n
+}
+
+// certificate is the page's own, until a test sets another one.
+func (n *node) certificate() (*tls.Certificate, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.shown == nil {
+		c := certificate(n.t)
+		n.shown = &c
+	}
+	return n.shown, nil
+}
+
+func (n *node) credential() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.secret
 }
 
 func (n *node) clock() time.Time {
@@ -107,7 +133,8 @@ func (n *node) status() localweb.Status {
 	return s
 }
 
-func (n *node) onInspect(_ context.Context, got, language string) (wire.InspectResponse, error) {
+func (n *node) onInspect(_ context.Context, got, language string, _ enroll.By) (
+	wire.InspectResponse, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.inspected++
@@ -119,21 +146,25 @@ func (n *node) onInspect(_ context.Context, got, language string) (wire.InspectR
 	now := n.now.Add(7 * time.Hour)
 	return wire.InspectResponse{Organization: "Example & Sons", RequestedBy: "mika@example.com",
 		Kind: models.RegisterCluster, DisplayName: "Tokyo <1>", FQDN: name,
-		ComparisonCode: "ABCD-EFGH", Now: now, ExpiresAt: now.Add(n.left)}, n.inspect
+		Domain: n.domain, CodeRequired: n.codeRequired, ComparisonCode: "ABCD-EFGH", Now: now, ExpiresAt: now.Add(n.left)}, n.inspect
 }
 
-func (n *node) onAllow(ctx context.Context, got, _ string) (string, error) {
+func (n *node) onAllow(ctx context.Context, got, _ string, by enroll.By,
+	about wire.InspectResponse) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.claimed++
+	n.by, n.decided = by, about
 	if _, limited := ctx.Deadline(); !limited || got != ticket {
 		n.t.Errorf("claimed %q, deadline %v", got, limited)
 	}
 	return n.back, n.allow
 }
 
-func (n *node) onDeny(_ context.Context, got, _ string) error {
+func (n *node) onDeny(_ context.Context, got, _ string, by enroll.By,
+	about wire.InspectResponse) error {
 	n.denied++
+	n.by, n.decided = by, about
 	if got != ticket {
 		n.t.Errorf("denied %q", got)
 	}
@@ -252,6 +283,13 @@ func (b *browser) signIn(password string) answer {
 	fields.Set("username", "administrator")
 	fields.Set("password", password)
 	return b.post(to, fields)
+}
+
+// ready signs in and runs the self-test, as the page's script does at once.
+func (b *browser) ready() answer {
+	b.n.t.Helper()
+	_, fields := b.signIn("right one").form(b.n.t)
+	return b.post("/register/test", fields)
 }
 
 // answers is the form of the access page with these fields added.

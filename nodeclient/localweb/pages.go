@@ -38,6 +38,8 @@ func (s *Server) frame(w http.ResponseWriter, r *http.Request) frame {
 // pathOf is where a change of language leads: a page that can be fetched, always of this node.
 func pathOf(r *http.Request) string {
 	switch r.URL.Path {
+	case "/register/test":
+		return "/register/access"
 	case "/register", "/register/access", "/sign-in", "/proxy":
 		return r.URL.Path
 	}
@@ -52,9 +54,13 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 		Status
 		Hub, HealthWord, HealthClass, StepWord, SaidWord, Skew, LastPoll string
 		SkewBad                                                          bool
+		Events                                                           []eventLine
 	}{frame: s.frame(w, r), Status: s.o.Status(), Hub: s.o.HubName}
 	page.HealthWord, page.HealthClass = page.T.health(page.Health)
 	page.SaidWord = page.T.said(page.Said)
+	if page.SignedIn {
+		page.Events = eventLines(s.o.Trail(), page.T)
+	}
 	if a := page.Agent; a != nil {
 		page.StepWord = page.T.step(a.Step)
 		if !a.HubTime.IsZero() {
@@ -124,7 +130,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	s.o.Log.Info("signed in on the node's page", "remote", r.RemoteAddr)
 	s.sessions.end(r)
-	s.sessions.begin(w, page.Ticket)
+	s.sessions.begin(w, page.Username, page.Ticket)
 	target := "/"
 	if registering {
 		target = "/register/access"
@@ -155,6 +161,7 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request) {
 type access struct {
 	frame
 	wire.InspectResponse
+	test
 	Hub, Problem string
 	Seconds      int
 	Expired      bool
@@ -175,9 +182,10 @@ func (s *Server) showAccess(w http.ResponseWriter, r *http.Request, status int, 
 	page := access{frame: s.frame(w, r), Hub: s.o.HubName, Problem: problem}
 	ctx, cancel := whole(r.Context())
 	defer cancel()
-	about, err := s.o.Inspect(ctx, one.ticket, page.Language)
+	about, err := s.o.Inspect(ctx, one.ticket, page.Language, by(r, one))
+	page.test = testOf(one, page.Language)
 	if err != nil {
-		s.refused(w, r, err)
+		s.inspectFailed(w, r, page, err)
 		return
 	}
 	page.InspectResponse = about
@@ -185,7 +193,7 @@ func (s *Server) showAccess(w http.ResponseWriter, r *http.Request, status int, 
 	// The hub's clock counts (R2); what is left is shown by its own two times.
 	left := about.ExpiresAt.Sub(about.Now)
 	page.Seconds, page.Expired = max(0, int(left.Seconds())), left <= 0
-	s.sessions.shown(r, s.o.Now().Add(left))
+	s.sessions.shown(r, about, s.o.Now().Add(left))
 	// No limit on where this form leads: the answer to "allow" is the way back to the console,
 	// whose address the node learns only then.
 	w.Header().Set("Content-Security-Policy", policy("'self' https: http:"))
@@ -215,9 +223,13 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) {
 			s.showAccess(w, r, http.StatusGone, "")
 			return
 		}
+		if one.tested == nil {
+			s.showAccess(w, r, http.StatusConflict, t.TestFirst)
+			return
+		}
 		ctx, cancel := whole(r.Context())
 		defer cancel()
-		back, err := s.o.Allow(ctx, one.ticket, lang)
+		back, err := s.o.Allow(ctx, one.ticket, lang, by(r, one), one.about)
 		if err != nil {
 			s.refused(w, r, err)
 			return
@@ -232,7 +244,7 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request) {
 	case "deny":
 		ctx, cancel := whole(r.Context())
 		defer cancel()
-		if err := s.o.Deny(ctx, one.ticket, lang); err != nil {
+		if err := s.o.Deny(ctx, one.ticket, lang, by(r, one), one.about); err != nil {
 			s.refused(w, r, err)
 			return
 		}

@@ -11,14 +11,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 
 	"connecthub/models"
 	"connecthub/models/wire"
 	"connecthub/nodeclient/agent"
+	"connecthub/nodeclient/enroll"
 )
 
 const (
@@ -35,17 +34,25 @@ var files embed.FS
 
 // Options are what the page is given; all are needed.
 type Options struct {
-	FQDN        models.FQDN
-	HubName     string // the hub of set-up, as its address
-	Certificate tls.Certificate
+	FQDN    models.FQDN
+	HubName string // the hub of set-up, as its address
+	// Certificate is asked for at each handshake, so that a new one needs no restart.
+	Certificate func() (*tls.Certificate, error)
 	Listen      string // HOST:PORT
 	// CheckPassword is asked about the application user, one attempt at a time.
 	CheckPassword func(user, password string) bool
-	Inspect       func(ctx context.Context, ticket, language string) (wire.InspectResponse, error)
-	// Allow answers where the browser goes back to.
-	Allow  func(ctx context.Context, ticket, language string) (string, error)
-	Deny   func(ctx context.Context, ticket, language string) error
+	// Credential names the application user and its present password, without showing either: who
+	// signed in with another is signed out.
+	Credential func() string
+	Inspect    func(ctx context.Context, ticket, language string, by enroll.By) (
+		wire.InspectResponse, error)
+	// Allow answers where the browser goes back to; about is what was shown.
+	Allow func(ctx context.Context, ticket, language string, by enroll.By,
+		about wire.InspectResponse) (string, error)
+	Deny func(ctx context.Context, ticket, language string, by enroll.By,
+		about wire.InspectResponse) error
 	Status func() Status
+	Trail  func() []enroll.Event // of registrations, oldest first
 	Proxy  ProxyOptions
 	Now    func() time.Time
 	Log    *slog.Logger
@@ -85,9 +92,10 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("cannot make the key of the page's forms: %w", err)
 	}
 	s := &Server{o: o, pages: map[string]*template.Template{},
-		sessions: newSessions(key, o.Now), attempts: newAttempts(o.Now), way: newWayOut()}
-	for _, name := range []string{"status", "signin", "access", "message", "proxy"} {
-		t, err := template.ParseFS(files, "pages/frame.html", "pages/"+name+".html")
+		sessions: newSessions(key, o.Now, o.Credential), attempts: newAttempts(o.Now), way: newWayOut()}
+	for _, name := range []string{"status", "signin", "access", "message", "blocked", "proxy"} {
+		t, err := template.ParseFS(files, "pages/frame.html", "pages/selftest.html",
+			"pages/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("cannot read the page %s: %w", name, err)
 		}
@@ -111,7 +119,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		ReadTimeout: readDeadline, WriteTimeout: writeDeadline, IdleTimeout: idleDeadline,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12,
-			Certificates: []tls.Certificate{s.o.Certificate}}}
+			GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+				return s.o.Certificate()
+			}}}
 	done := make(chan error, 1)
 	go func() { done <- server.ServeTLS(limited(listener), "", "") }()
 	select {
@@ -143,6 +153,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /register", s.signIn)
 	mux.HandleFunc("GET /register/access", s.accessPage)
 	mux.HandleFunc("POST /register/access", s.decide)
+	mux.HandleFunc("POST /register/test", s.selfTest)
 	for name, kind := range map[string]string{"page.js": "text/javascript; charset=utf-8",
 		"page.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"} {
 		mux.HandleFunc("GET /assets/"+name, asset(name, kind))
@@ -181,13 +192,14 @@ func (s *Server) guard(next http.Handler) http.Handler {
 // to redirects too, and the answer to "allow" leads back to the hub's console.
 func policy(forms string) string {
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
-		"base-uri 'none'; frame-ancestors 'none'; form-action " + forms
+		"connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action " + forms
 }
 
 // admitted refuses what did not ask for this node, or what no page of this node has sent.
 func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 	t := wordsOf(language(r))
-	if !s.ownHost(r) {
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ownHost(r.Host, s.o.FQDN, local) {
 		s.message(w, r, http.StatusMisdirectedRequest, t.WrongHost+" "+string(s.o.FQDN), "")
 		return false
 	}
@@ -214,22 +226,6 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	return true
-}
-
-// ownHost accepts the node's name, localhost, and the address that the connection came in on, each
-// with any port. A name that an attacker's zone points here is refused.
-func (s *Server) ownHost(r *http.Request) bool {
-	host := strings.TrimSuffix(strings.ToLower((&url.URL{Host: r.Host}).Hostname()), ".")
-	if host == string(s.o.FQDN) || host == "localhost" {
-		return true
-	}
-	asked, err := netip.ParseAddr(host)
-	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if err != nil || local == nil {
-		return false
-	}
-	at, err := netip.ParseAddrPort(local.String())
-	return err == nil && at.Addr().Unmap().WithZone("") == asked.Unmap().WithZone("")
 }
 
 // sameOrigin refuses a form that another site sends. Every browser states the origin of a POST.

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"connecthub/models/wire"
+	"connecthub/nodeclient/proxy"
 )
 
 const (
@@ -33,25 +36,31 @@ const (
 
 // session is one signed-in administrator.
 type session struct {
-	ends   time.Time
-	ticket string
+	ends       time.Time
+	user       string
+	credential string // with which it was begun
+	ticket     string
 	// until is when what was shown of the ticket expires; zero: nothing was shown, and nothing
 	// can be allowed.
 	until time.Time
+	about wire.InspectResponse // what was shown
+	// tested are the results of the self-test; nil: it has not run, and nothing can be allowed.
+	tested []proxy.Result
 }
 
 // sessions are kept in memory only: a restart of the agent signs everybody out. A browser that is
 // not signed in has a cookie too, which binds its form and is kept nowhere.
 type sessions struct {
-	key []byte
-	now func() time.Time
+	key        []byte
+	now        func() time.Time
+	credential func() string
 
 	mu   sync.Mutex
 	byID map[string]session
 }
 
-func newSessions(key []byte, now func() time.Time) *sessions {
-	return &sessions{key: key, now: now, byID: map[string]session{}}
+func newSessions(key []byte, now func() time.Time, credential func() string) *sessions {
+	return &sessions{key: key, now: now, credential: credential, byID: map[string]session{}}
 }
 
 func newID() string {
@@ -62,8 +71,8 @@ func newID() string {
 }
 
 // begin signs in under a new id, so that one that was planted before is worth nothing.
-func (s *sessions) begin(w http.ResponseWriter, ticket string) {
-	id := newID()
+func (s *sessions) begin(w http.ResponseWriter, user, ticket string) {
+	id, credential := newID(), s.credential()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -80,24 +89,34 @@ func (s *sessions) begin(w http.ResponseWriter, ticket string) {
 	if len(s.byID) >= maxSession {
 		delete(s.byID, oldest)
 	}
-	s.byID[id] = session{ends: now.Add(sessionTTL), ticket: ticket}
+	s.byID[id] = session{ends: now.Add(sessionTTL), user: user, credential: credential,
+		ticket: ticket}
 	setCookie(w, id)
 }
 
-// of is the signed-in session of a request.
+// of is the signed-in session of a request. It ends with its time, and with the password.
 func (s *sessions) of(r *http.Request) (session, bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	one, ok := s.byID[cookieOf(r)]
-	return one, ok && s.now().Before(one.ends)
+	s.mu.Unlock()
+	return one, ok && s.now().Before(one.ends) && one.credential == s.credential()
 }
 
-// shown notes how long what the session has just been shown can be allowed.
-func (s *sessions) shown(r *http.Request, until time.Time) {
+// shown notes what the session has just been shown, and how long it can be allowed.
+func (s *sessions) shown(r *http.Request, about wire.InspectResponse, until time.Time) {
+	s.change(r, func(one *session) { one.about, one.until = about, until })
+}
+
+// tested notes the results of the self-test.
+func (s *sessions) tested(r *http.Request, results []proxy.Result) {
+	s.change(r, func(one *session) { one.tested = results })
+}
+
+func (s *sessions) change(r *http.Request, what func(*session)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if one, ok := s.byID[cookieOf(r)]; ok {
-		one.until = until
+		what(&one)
 		s.byID[cookieOf(r)] = one
 	}
 }

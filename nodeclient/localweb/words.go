@@ -1,6 +1,9 @@
 package localweb
 
-import "connecthub/models"
+import (
+	"connecthub/models"
+	"connecthub/nodeclient/enroll"
+)
 
 // words are all the sentences of the page in one language.
 type words struct {
@@ -21,6 +24,12 @@ type words struct {
 	Healthy, Unhealthy, Unknown     string
 	Deregistered, Removed, Replaced string
 	Steps                           map[models.Step]string
+
+	Domain, DomainVerified, DomainUnverified, CodeRequired               string
+	TestTitle, TestLead, TestRun, TestRunning, TestNotYet                string
+	TestPassed, TestFailed, TestBroken, TestFirst, TryAgain, EventsTitle string
+	Events                                                               map[string]string // by the words of enroll
+	Ends                                                                 map[string]string // why a registration came to nothing
 }
 
 func (t words) health(h models.Health) (word, class string) {
@@ -48,10 +57,10 @@ func (t words) said(why string) string {
 		return t.Removed
 	case "replaced":
 		return t.Replaced
-	case "":
-		return ""
+	case "deregistered":
+		return t.Deregistered
 	}
-	return t.Deregistered
+	return t.Ends[why]
 }
 
 func wordsOf(language string) words {
@@ -126,6 +135,48 @@ func english() words {
 			models.StepStopping: "Stopping services", models.StepSwitching: "Switching versions",
 			models.StepStarting: "Starting services", models.StepChecking: "Checking health",
 			models.StepSoaking: "Being watched", models.StepRollingBack: "Rolling back"},
+
+		Domain: "Verified domain", DomainVerified: "verified", DomainUnverified: "not verified",
+		CodeRequired: "Connect Hub asks for this code: type it there as it stands here. If Connect Hub " +
+			"was not opened by you, deny access.",
+		TestTitle:  "Connectivity self-test",
+		TestLead:   "Access can be allowed once this test has run.",
+		TestRun:    "Test again",
+		TestNotYet: "not tested", TestRunning: "testing…",
+		TestPassed: "This node reaches Connect Hub.",
+		TestFailed: "Something stands between this node and Connect Hub. Put it right before you allow access.",
+		TestBroken: "The test could not be run. Reload this page.",
+		TestFirst:  "Run the connectivity self-test first.",
+		TryAgain:   "Try to open the registration again",
+
+		EventsTitle: "Registrations of this node",
+		Events: map[string]string{
+			enroll.EventShown:      "{requester} of {organization} asked for access to “{cluster}”.",
+			enroll.EventAllowed:    "Access was allowed to {organization}, asked for by {requester}.",
+			enroll.EventDenied:     "Access was denied to {organization}, asked for by {requester}.",
+			enroll.EventRefused:    "Connect Hub refused what was allowed to {organization}.",
+			enroll.EventRegistered: "The node was registered to {organization} in “{cluster}”.",
+			enroll.EventEnded:      "Nothing was registered to {organization}.",
+			enroll.EventForgotten:  "The registration ended.",
+		},
+		Ends: map[string]string{
+			"return_missing": "Access was allowed, but the return to Connect Hub never came within its " +
+				"2 minutes. Nothing was registered.",
+			"other_session": "Access was allowed, but the return to Connect Hub came in another browser " +
+				"session than the one that began the registration. Nothing was registered. If you did " +
+				"not begin it yourself, somebody may have sent you the link.",
+			"comparison_code":    "The comparison code was typed wrongly too often in Connect Hub. Nothing was registered.",
+			"member_gone":        "The node to be replaced is no member of its cluster any more. Nothing was registered.",
+			"expired":            "The registration expired. Nothing was registered.",
+			"not_claimed":        "The registration expired. Nothing was registered.",
+			"superseded":         "A newer registration took this one's place. Nothing was registered.",
+			"cancelled":          "The registration was cancelled in Connect Hub. Nothing was registered.",
+			"denied":             "The registration was denied. Nothing was registered.",
+			"refused_at_node":    "The registration was not accepted on this node. Nothing was registered.",
+			"refused_in_console": "The registration was denied in Connect Hub. Nothing was registered.",
+			"burned":             "The registration was used in a way that is not allowed. Nothing was registered.",
+			"reset on this node": "This node was reset by its own administrator.",
+		},
 	}
 }
 
@@ -193,5 +244,45 @@ func japanese() words {
 			models.StepStopping: "サービスを停止中", models.StepSwitching: "バージョンを切り替え中",
 			models.StepStarting: "サービスを開始中", models.StepChecking: "正常性を確認中",
 			models.StepSoaking: "経過を確認中", models.StepRollingBack: "ロールバック中"},
+
+		Domain: "確認済みドメイン", DomainVerified: "確認済み", DomainUnverified: "未確認",
+		CodeRequired: "Connect Hub でこのコードの入力を求められます。表示どおりに入力してください。" +
+			"ご自身で Connect Hub を開いていない場合は、アクセスを拒否してください。",
+		TestTitle:  "接続の自己診断",
+		TestLead:   "この診断が終わるとアクセスを許可できます。",
+		TestRun:    "もう一度診断",
+		TestNotYet: "未診断", TestRunning: "診断中…",
+		TestPassed: "このノードは Connect Hub に接続できます。",
+		TestFailed: "このノードと Connect Hub の間に問題があります。解決してからアクセスを許可してください。",
+		TestBroken: "診断を実行できませんでした。このページを再読み込みしてください。",
+		TestFirst:  "先に接続の自己診断を実行してください。",
+		TryAgain:   "登録の画面をもう一度開く",
+
+		EventsTitle: "このノードの登録の記録",
+		Events: map[string]string{
+			enroll.EventShown:      "{organization} の {requester} が「{cluster}」へのアクセスを求めました。",
+			enroll.EventAllowed:    "{requester} が求めた {organization} へのアクセスを許可しました。",
+			enroll.EventDenied:     "{requester} が求めた {organization} へのアクセスを拒否しました。",
+			enroll.EventRefused:    "{organization} に許可した内容を Connect Hub が拒否しました。",
+			enroll.EventRegistered: "ノードが {organization} の「{cluster}」に登録されました。",
+			enroll.EventEnded:      "{organization} には何も登録されていません。",
+			enroll.EventForgotten:  "登録が終了しました。",
+		},
+		Ends: map[string]string{
+			"return_missing": "アクセスは許可されましたが、2 分以内に Connect Hub への復帰がありませんでした。何も登録されていません。",
+			"other_session": "アクセスは許可されましたが、登録を開始したものとは別のブラウザのセッションで Connect Hub に戻りました。" +
+				"何も登録されていません。ご自身で開始していない場合は、第三者がリンクを送った可能性があります。",
+			"comparison_code":    "Connect Hub で照合コードの入力を繰り返し間違えました。何も登録されていません。",
+			"member_gone":        "置き換える対象のノードはすでにクラスタのメンバーではありません。何も登録されていません。",
+			"expired":            "登録の期限が切れました。何も登録されていません。",
+			"not_claimed":        "登録の期限が切れました。何も登録されていません。",
+			"superseded":         "新しい登録が開始されたため、この登録は無効になりました。何も登録されていません。",
+			"cancelled":          "登録は Connect Hub で取り消されました。何も登録されていません。",
+			"denied":             "登録は拒否されました。何も登録されていません。",
+			"refused_at_node":    "このノードで登録が承諾されませんでした。何も登録されていません。",
+			"refused_in_console": "登録は Connect Hub で拒否されました。何も登録されていません。",
+			"burned":             "登録は許可されていない方法で使用されました。何も登録されていません。",
+			"reset on this node": "このノードは、ノードの管理者によってリセットされました。",
+		},
 	}
 }

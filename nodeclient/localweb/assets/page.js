@@ -16,6 +16,17 @@ if (ticket) {
   if (missing) missing.hidden = ticket.value !== '';
 }
 
+// Whoever may allow: the time is not over, and the self-test has run.
+let over = false;
+const gate = () => {
+  const section = document.getElementById('self-test');
+  const shut = over || (section && section.dataset.auto === 'yes');
+  for (const id of ['allow', 'continue']) {
+    const element = document.getElementById(id);
+    if (element) element.disabled = shut;
+  }
+};
+
 const clock = document.getElementById('remaining');
 if (clock) {
   // The ticket is the server's now, and serves once.
@@ -26,10 +37,59 @@ if (clock) {
     clock.textContent = Math.floor(left / 60) + ':' + String(left % 60).padStart(2, '0');
     if (left > 0) return;
     clearInterval(timer);
-    document.getElementById('continue').disabled = true;
-    document.getElementById('allow').disabled = true;
+    over = true;
+    gate();
     document.getElementById('expired').hidden = false;
   };
   const timer = setInterval(tick, 500);
   tick();
+}
+
+const section = document.getElementById('self-test');
+if (section) {
+  const steps = document.getElementById('test-steps');
+  const result = document.getElementById('test-result');
+  const broken = document.getElementById('test-broken');
+  const button = document.getElementById('run-test');
+  const show = (state, sentences) => {
+    [...steps.querySelectorAll('dd')].forEach((row, i) => {
+      const [chip, text] = row.children;
+      const step = sentences ? sentences[i] : { Class: 'quiet', Word: steps.dataset.running };
+      chip.className = 'chip ' + (step.Class || 'quiet');
+      chip.textContent = step.Word;
+      text.textContent = step.Sentence || '';
+    });
+    section.dataset.state = state;
+  };
+  const run = async () => {
+    button.disabled = true;
+    broken.hidden = true;
+    result.hidden = true;
+    show('running');
+    try {
+      const form = button.form.elements.namedItem('form').value;
+      const answer = await fetch('/register/test', {
+        method: 'POST', redirect: 'error', headers: { Accept: 'application/json' },
+        body: new URLSearchParams({ form }),
+      });
+      if (!answer.ok) throw new Error(String(answer.status));
+      const test = await answer.json();
+      show('done', test.Steps);
+      result.className = 'note ' + (test.Passed ? 'good' : 'bad');
+      result.textContent = test.Passed ? result.dataset.good : result.dataset.bad;
+      result.hidden = false;
+      section.dataset.auto = 'no';
+    } catch {
+      section.dataset.state = 'broken';
+      broken.hidden = false;
+    }
+    button.disabled = false;
+    gate();
+  };
+  button.addEventListener('click', (event) => {
+    event.preventDefault();
+    run();
+  });
+  gate();
+  if (section.dataset.auto === 'yes') run();
 }
