@@ -189,6 +189,13 @@ func (e *Enrollment) renew(ctx context.Context) (session, error) {
 	return s, nil
 }
 
+// RotateKeyEvery says how old the node's key becomes, before it is asked for a token the next time.
+func (e *Enrollment) RotateKeyEvery(age time.Duration) {
+	e.renewing.Lock()
+	defer e.renewing.Unlock()
+	e.o.RotateEvery = age
+}
+
 func (o Options) rotateEvery() time.Duration {
 	if o.RotateEvery > 0 {
 		return o.RotateEvery
