@@ -24,6 +24,7 @@ import (
 
 type runCommand struct {
 	dirFlag
+	RotateKeyEvery time.Duration `default:"24h" help:"How old the node's key becomes before it gets another."`
 }
 
 // node is one running agent program: its parts, and the agent while the node is registered.
@@ -50,6 +51,7 @@ func (r runCommand) Run(e *env) error {
 		return err
 	}
 	defer n.close()
+	n.enrollment.RotateKeyEvery(r.RotateKeyEvery)
 	if err := startActiveIfIdle(e.ctx, n); err != nil {
 		return err
 	}
