@@ -20,8 +20,9 @@ type network struct {
 	hubs []http.Handler
 
 	mu      sync.Mutex
-	random  *rand.Rand // nil: a good network
-	at      int        // the process that answers at present
+	next    map[string]fate // what happens to the next request to a path
+	random  *rand.Rand      // nil: a good network
+	at      int             // the process that answers at present
 	late    []func()
 	lost    int
 	twice   int
@@ -58,10 +59,21 @@ const (
 	comesLate
 )
 
-// draw decides what happens to a request, and what arrives late before it.
-func (n *network) draw() (fate, []func(), int) {
+// fated makes something happen to the next request to a path.
+func (n *network) fated(path string, f fate) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.next = map[string]fate{path: f}
+}
+
+// draw decides what happens to a request, and what arrives late before it.
+func (n *network) draw(path string) (fate, []func(), int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if f, ok := n.next[path]; ok {
+		delete(n.next, path)
+		return f, nil, n.at
+	}
 	if n.random == nil {
 		return arrives, nil, n.at
 	}
@@ -103,7 +115,7 @@ func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	f, due, at := n.draw()
+	f, due, at := n.draw(r.URL.Path)
 	for _, deliver := range due {
 		deliver()
 	}
