@@ -39,7 +39,8 @@ func (a *API) StreamEvents(c echo.Context) error {
 				return nil
 			}
 		case event, open := <-events:
-			if !open || send(c, eventText(event)) != nil {
+			if !open || !a.stillSignedIn(ctx, actor.SessionHash) ||
+				send(c, eventText(event)) != nil {
 				return nil
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,8 @@ type hub struct {
 	dir string
 	doc *openapi3.T
 	own string // password of the first admin
+	// ahead is how far the hub's clock is moved.
+	ahead atomic.Int64
 	// settings are flags beside the directory, for the hub and for its commands.
 	settings []string
 }
@@ -60,7 +63,7 @@ func startHubIn(t *testing.T, dir string, settings ...string) *hub {
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan app.Bound, 1), make(chan error, 1)
 	go func() {
-		ended <- app.Run(ctx, line.Config, app.Around{Version: "test", Now: time.Now,
+		ended <- app.Run(ctx, line.Config, app.Around{Version: "test", Now: h.now,
 			Out: io.Discard, Log: slog.New(slog.DiscardHandler),
 			Ready: func(b app.Bound) { ready <- b }})
 	}()
@@ -79,6 +82,12 @@ func startHubIn(t *testing.T, dir string, settings ...string) *hub {
 	})
 	return h
 }
+
+// now is the hub's clock.
+func (h *hub) now() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())) }
+
+// pass moves the hub's clock forward.
+func (h *hub) pass(d time.Duration) { h.ahead.Add(int64(d)) }
 
 // command runs the hub's command line beside it.
 func (h *hub) command(args ...string) {
@@ -129,8 +138,11 @@ func (b *browser) signIn(email, password string) {
 	if a.status != http.StatusOK {
 		b.t.Fatalf("sign-in of %s: %d %s", email, a.status, a.body)
 	}
-	b.cookie, _, _ = strings.Cut(a.header.Get("Set-Cookie"), ";")
+	b.take(a)
 }
+
+// take keeps the cookie that an answer sets.
+func (b *browser) take(a answer) { b.cookie, _, _ = strings.Cut(a.header.Get("Set-Cookie"), ";") }
 
 type answer struct {
 	status int
