@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"connecthub/handlers/adminapi/gen"
+	"connecthub/hub/audit"
 	"connecthub/hub/fleet"
 	"connecthub/models"
 )
@@ -29,8 +30,8 @@ func historySentence(h fleet.HistoryView, language string) string {
 	}
 	w, ok := texts[h.Action]
 	if !ok {
-		// A newer word than this table: better than nothing in either language.
-		w = words{strings.ReplaceAll(h.Action, "_", " "), strings.ReplaceAll(h.Action, "_", " ")}
+		// What has no sentence of its own here is called as in the audit log.
+		w = words{audit.Text(h.Action, "en"), audit.Text(h.Action, "ja")}
 	}
 	text := w.en
 	if language == "ja" {
