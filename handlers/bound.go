@@ -9,8 +9,10 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"connecthub/models"
 
@@ -27,6 +29,9 @@ func bound(o Options) echo.MiddlewareFunc {
 		return func(c echo.Context) error {
 			maps.Copy(c.Response().Header(), said)
 			req := c.Request()
+			if !readable(req) {
+				return models.NotFound()
+			}
 			if req.ContentLength > MaxBody {
 				return &models.Refusal{Kind: models.KindTooLarge, Code: "body_too_large"}
 			}
@@ -46,6 +51,19 @@ func bound(o Options) echo.MiddlewareFunc {
 			return next(c)
 		}
 	}
+}
+
+// readable says whether an address is text. What is not names nothing, and no database takes it.
+func readable(req *http.Request) bool {
+	text := func(s string) bool { return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) }
+	if !text(req.URL.Path) {
+		return false
+	}
+	if req.URL.RawQuery == "" {
+		return true
+	}
+	query, err := url.QueryUnescape(req.URL.RawQuery)
+	return err != nil || text(query)
 }
 
 // security is what every answer says. All answers share the values: nobody changes one in place.

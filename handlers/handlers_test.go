@@ -355,3 +355,20 @@ func TestRequestsAreCountedByRouteNotByAddress(t *testing.T) {
 		t.Error("a stranger can make series")
 	}
 }
+
+func TestR31AnAddressThatIsNoTextNamesNothing(t *testing.T) {
+	t.Parallel()
+	url, _ := edge(t, handlers.Options{}, func(e *echo.Echo) {
+		e.GET("/things/:id", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
+	})
+	for _, path := range []string{"/things/a%00b", "/things/%ff", "/things/a?x=%00", "/things/a?x=%fe"} {
+		if r := ask(t, "GET", url+path, ""); r.status != 404 || r.problem.Code != "not_found" {
+			t.Errorf("%s: %d %s", path, r.status, r.body)
+		}
+	}
+	for _, path := range []string{"/things/%E6%9D%B1%E4%BA%AC", "/things/a?x=%E6%9D%B1&y=1"} {
+		if r := ask(t, "GET", url+path, ""); r.status != 204 {
+			t.Errorf("%s: %d %s", path, r.status, r.body)
+		}
+	}
+}

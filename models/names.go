@@ -14,6 +14,9 @@ type FQDN string
 // scheme, a label that RFC 1123 does not allow (R1).
 func ParseFQDN(text string) (FQDN, error) {
 	name := strings.ToLower(text)
+	if len(name) != len(text) || strings.ContainsFunc(text, func(r rune) bool { return r > 'z' }) {
+		return "", Invalid("invalid_fqdn", "fqdn") // a letter beyond ASCII may fold into one of it
+	}
 	if name == "" {
 		return "", Invalid("fqdn_required", "fqdn")
 	}

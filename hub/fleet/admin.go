@@ -155,7 +155,7 @@ func (f *Fleet) EnterMaintenance(ctx context.Context, a Actor, id models.Cluster
 		return ClusterView{}, models.Invalid("invalid_duration", "minutes")
 	}
 	reason = strings.TrimSpace(reason)
-	if reason == "" || len([]rune(reason)) > maxReason {
+	if reason == "" || len([]rune(reason)) > maxReason || strings.ContainsRune(reason, 0) {
 		return ClusterView{}, models.Invalid("reason_required", "reason")
 	}
 	return f.act(ctx, a, id, func(w *work, _ *store.Scope) error {
