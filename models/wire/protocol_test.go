@@ -32,7 +32,8 @@ func messages() map[string]any {
 		wire.StatusResponse{}, wire.TicketsRequest{}, wire.TicketsResponse{}, wire.JoinRequest{},
 		wire.JoinResponse{}, wire.TokenRequest{}, wire.TokenResponse{}, wire.PollRequest{},
 		wire.PollResponse{}, wire.PermitClaims{}, wire.ConfirmRequest{}, wire.ConfirmResponse{},
-		wire.Problem{}, wire.StatementClaims{}} {
+		wire.Problem{}, wire.StatementClaims{}, wire.AssertionClaims{}, wire.ProofClaims{},
+		wire.RotateRequest{}, wire.RotationClaims{}, wire.RotateResponse{}} {
 		all[reflect.TypeOf(m).Name()] = m
 	}
 	return all
@@ -108,7 +109,9 @@ func TestTheProtocolPageNamesEveryPathAndEverySignature(t *testing.T) {
 	for _, word := range []string{wire.PathInspect, wire.PathClaim, wire.PathDeny, wire.PathStatus,
 		wire.PathTickets, wire.PathJoin, wire.PathToken, wire.PathPoll, wire.PathPermits,
 		wire.PathBundles, wire.TypeTicket, wire.TypeJoin, wire.TypeClaim, wire.TypeAssertion,
-		wire.TypeAccess, wire.TypePermit, wire.TypeStatement} {
+		wire.TypeAccess, wire.TypePermit, wire.TypeStatement, wire.PathKeys, wire.TypeProof,
+		wire.TypeRotation, wire.HeaderNonce, wire.CodeUseNonce, wire.CodeProofReplayed,
+		wire.CodeStaleCredential} {
 		if !strings.Contains(text, word) {
 			t.Errorf("the page does not name %s", word)
 		}
