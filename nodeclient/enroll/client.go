@@ -157,7 +157,7 @@ func checkPin(s tls.ConnectionState, pin, host string) error {
 }
 
 // post sends one message and reads one answer of at most wire.MaxBody.
-func (c *client) post(ctx context.Context, path, _, language string, in, out any) error {
+func (c *client) post(ctx context.Context, path, language string, in, out any) error {
 	return c.send(ctx, path, language, nil, in, out)
 }
 

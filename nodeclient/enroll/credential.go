@@ -129,7 +129,7 @@ func (e *Enrollment) rotate(ctx context.Context, old, next Key) error {
 		if signErr != nil {
 			return signErr
 		}
-		err = e.client.post(ctx, wire.PathKeys, "", "", in, &answer)
+		err = e.client.post(ctx, wire.PathKeys, "", in, &answer)
 	}
 	if err == nil && answer.KeyThumb != next.Thumbprint() {
 		return errors.New("cannot rotate the node's key: the hub answers with another")
@@ -173,7 +173,7 @@ func (e *Enrollment) renew(ctx context.Context) (session, error) {
 		if signErr != nil {
 			return session{}, signErr
 		}
-		err = e.client.post(ctx, wire.PathToken, "", "", in, &answer)
+		err = e.client.post(ctx, wire.PathToken, "", in, &answer)
 	}
 	if err != nil {
 		if stated := e.stated(err); stated != nil {

@@ -49,7 +49,7 @@ func (e *Enrollment) BeginHeadless(ctx context.Context) (*Headless, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = e.client.post(ctx, wire.PathHeadless, "", "",
+	err = e.client.post(ctx, wire.PathHeadless, "",
 		wire.HeadlessRequest{Claim: claim, Environment: e.config.Environment}, &h.HeadlessResponse)
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (h *Headless) Await(ctx context.Context) (wire.HeadlessOffer, error) {
 		case <-time.After(h.interval):
 		}
 		var answer wire.HeadlessPollResponse
-		err := h.e.client.post(ctx, wire.PathHeadlessPoll, "", "",
+		err := h.e.client.post(ctx, wire.PathHeadlessPoll, "",
 			wire.HeadlessPollRequest{Secret: h.secret}, &answer)
 		var refusal *Refusal
 		switch {

@@ -117,7 +117,7 @@ func (c *client) fresh(ctx context.Context, path string, sign func(nonce string)
 		if err != nil {
 			return err
 		}
-		err = c.post(ctx, path, "", "", in, out)
+		err = c.post(ctx, path, "", in, out)
 		var r *Refusal
 		if try > 0 || !errors.As(err, &r) || r.Problem.Code != wire.CodeUseNonce {
 			return err

@@ -155,7 +155,7 @@ func (e *Enrollment) Inspect(ctx context.Context, ticket, language string, by By
 	if err != nil {
 		return answer, err
 	}
-	err = e.client.post(ctx, wire.PathInspect, "", language,
+	err = e.client.post(ctx, wire.PathInspect, language,
 		wire.InspectRequest{Ticket: ticket, Key: key.jwk}, &answer)
 	if err != nil {
 		return answer, err
@@ -208,7 +208,7 @@ func (e *Enrollment) Allow(ctx context.Context, ticket, language string, by By,
 		return "", err
 	}
 	var answer wire.ClaimResponse
-	err = e.client.post(ctx, wire.PathClaim, "", language,
+	err = e.client.post(ctx, wire.PathClaim, language,
 		wire.ClaimRequest{Ticket: ticket, Claim: claim}, &answer)
 	if err != nil {
 		event.What, event.Why = EventRefused, codeOf(err)
@@ -265,7 +265,7 @@ func (e *Enrollment) Deny(ctx context.Context, ticket, language string, by By,
 	if err := e.note(Event{What: EventDenied, By: by}.about(about)); err != nil {
 		return err
 	}
-	return e.client.post(ctx, wire.PathDeny, "", language, wire.DenyRequest{Ticket: ticket}, nil)
+	return e.client.post(ctx, wire.PathDeny, language, wire.DenyRequest{Ticket: ticket}, nil)
 }
 
 // Await asks for the completion of a claim until it has come or the hub says that it will not; then

@@ -86,7 +86,7 @@ func (e *Enrollment) Join(ctx context.Context, ticket string) error {
 		return err
 	}
 	var answer wire.JoinResponse
-	err = e.client.post(ctx, wire.PathJoin, "", "", wire.JoinRequest{Ticket: ticket, Claim: claim},
+	err = e.client.post(ctx, wire.PathJoin, "", wire.JoinRequest{Ticket: ticket, Claim: claim},
 		&answer)
 	if err != nil {
 		return err
