@@ -323,7 +323,7 @@ func (j *journey) passwords() {
 	}
 	j.operate("user", "reset-password", oidcEmail, "--password-file", file)
 	try := func() answer {
-		return j.hub.browser().ask(http.MethodPost, "/session",
+		return (&browser{hub: j.hub}).ask(http.MethodPost, "/session",
 			`{"email":"`+oidcEmail+`","password":"quiet lantern over grey water"}`)
 	}
 	if a := try(); a.status != http.StatusOK {
@@ -334,7 +334,7 @@ func (j *journey) passwords() {
 		j.t.Errorf("where the provider is required: %d %s", a.status, a.body)
 	}
 	j.p.stop()
-	other := j.hub.journey(j.p)
+	other := j.journey(j.p)
 	location := other.begin("/session/oidc", `{"email":"`+oidcEmail+`"}`)
 	if _, err := net.DialTimeout("tcp", strings.TrimPrefix(j.p.issuer, "http://"), time.Second); err == nil {
 		j.t.Fatalf("the provider is not down: %s", location)
@@ -350,7 +350,7 @@ func (j *journey) passwords() {
 	if a := try(); a.status != http.StatusOK {
 		j.t.Errorf("while the provider is down: %d %s", a.status, a.body)
 	}
-	if a := j.hub.admin().ask(http.MethodGet, "/session", ""); a.status != http.StatusOK {
+	if a := j.admin().ask(http.MethodGet, "/session", ""); a.status != http.StatusOK {
 		j.t.Errorf("another organization: %d %s", a.status, a.body)
 	}
 }
