@@ -124,9 +124,15 @@ func ticketOf(url string) string {
 // allow is Allow and Continue on the node's page.
 func (n *node) allow(ticket string, members ...models.FQDN) (string, models.Code) {
 	n.w.t.Helper()
+	return n.allowAs(models.Publisher, ticket, members...)
+}
+
+func (n *node) allowAs(role models.NodeRole, ticket string, members ...models.FQDN) (
+	string, models.Code) {
+	n.w.t.Helper()
 	var answer wire.ClaimResponse
 	refused, _ := n.w.post(wire.PathClaim, "", wire.ClaimRequest{Ticket: ticket,
-		Claim: n.claim(ticket, models.Publisher, members...)}, &answer)
+		Claim: n.claim(ticket, role, members...)}, &answer)
 	_, code, _ := strings.Cut(answer.ReturnURL, "#code=")
 	return code, refused
 }

@@ -227,7 +227,7 @@ func walkReplaced(w walk) {
 	v, err := w.fleet.ReplaceNode(w.Context(), w.admin, w.id, w.sub.id)
 	must(w.T, err)
 	fresh := w.newNode(subName, "1.0.0")
-	code, refused := fresh.allow(ticketOf(v.OpenURL))
+	code, refused := fresh.allowAs(models.Subscriber, ticketOf(v.OpenURL))
 	if refused != "" {
 		w.Fatalf("the claim was refused: %s", refused)
 	}

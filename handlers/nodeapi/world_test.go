@@ -45,6 +45,7 @@ type world struct {
 	vendor models.Actor
 	nonce  string // the hub's last
 	proofs *provers
+	tune   func(*fleet.Options) // how this hub differs; nil: it does not
 }
 
 // provers know with which key to prove a request that bears a token.
@@ -83,8 +84,12 @@ func (w *world) serve() {
 	w.t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	var err error
-	w.fleet, err = fleet.New(fleet.Options{Store: w.store, Keys: w.keys, Now: w.clock.Now,
-		Log: log, PublicURL: "https://hub.example.com"})
+	o := fleet.Options{Store: w.store, Keys: w.keys, Now: w.clock.Now, Log: log,
+		PublicURL: "https://hub.example.com"}
+	if w.tune != nil {
+		w.tune(&o)
+	}
+	w.fleet, err = fleet.New(o)
 	must(w.t, err)
 	must(w.t, w.fleet.Load(w.t.Context()))
 	w.echo = handlers.New(handlers.Options{Now: w.clock.Now, Log: log})
@@ -96,6 +101,15 @@ func (w *world) serve() {
 func (w *world) replica() *world {
 	w.t.Helper()
 	other := *w
+	other.serve()
+	return &other
+}
+
+// unlike is another hub over the same database whose settings differ.
+func (w *world) unlike(tune func(*fleet.Options)) *world {
+	w.t.Helper()
+	other := *w
+	other.tune = tune
 	other.serve()
 	return &other
 }
