@@ -23,6 +23,7 @@ const module = "connecthub"
 // app packages are composition roots: they may import anything of their side.
 var packageMap = map[string]string{
 	"models":                  "",
+	"models/inventory":        "models github.com/goccy/go-yaml/…",
 	"models/manifest":         "models",
 	"models/wire":             "models",
 	"models/store":            "models models/store/… gorm.io/… github.com/jackc/pgx/… github.com/pressly/goose/… github.com/google/uuid github.com/mattn/go-sqlite3",
