@@ -25,7 +25,7 @@ const (
 const (
 	CodeUseNonce        = "use_dpop_nonce"
 	CodeProofReplayed   = "proof_replayed"
-	CodeStaleCredential = "stale_credential"
+	CodeStaleCredential = "stale_credential" //nolint:gosec // a word, no secret
 )
 
 // strict reads base64url whose every bit counts. It is never changed.

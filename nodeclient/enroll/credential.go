@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	credentialFile = "credential.json"
+	credentialFile = "credential.json" //nolint:gosec // a name
 	nextKeyFile    = "node.key.next"
 	// defaultRotation is how old a key becomes.
 	defaultRotation = 24 * time.Hour

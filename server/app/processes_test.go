@@ -18,7 +18,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -175,8 +174,6 @@ type poller struct {
 	token   string
 	nonce   string
 	counter uint64
-
-	mu      sync.Mutex
 	answers []answered
 }
 
