@@ -13,9 +13,9 @@ type Product string
 // The products that onboarding fills in.
 const (
 	CUIC              Product = "CUIC"
-	CUICLiveDataIDS   Product = "CUIC_LiveData_IdS" // co-resident, as in 2000-agent deployments
+	CUICCoResident    Product = "CUIC_LiveData_IdS" // co-resident, as in 2000-agent deployments
 	Finesse           Product = "Finesse"
-	IDS               Product = "IdS"
+	IdentityService   Product = "IdS"
 	LiveData          Product = "LiveData"
 	VVB               Product = "VVB"
 	CVPOAMP           Product = "CVPOAMP"
@@ -30,7 +30,7 @@ const (
 
 // VOSProducts are the products that onboarding adds, in the order of the file.
 func VOSProducts() []Product {
-	return []Product{CUIC, CUICLiveDataIDS, Finesse, IDS, LiveData, VVB}
+	return []Product{CUIC, CUICCoResident, Finesse, IdentityService, LiveData, VVB}
 }
 
 // WindowsProducts are the products that people add, in the order of the file.
@@ -47,7 +47,7 @@ func (p Product) Duplex() bool {
 	switch p {
 	case Logger, PeripheralGateway, Rogger, Router, CVPServer:
 		return true
-	case CUIC, CUICLiveDataIDS, Finesse, IDS, LiveData, VVB, CVPOAMP, CVPReporting, Distributor:
+	case CUIC, CUICCoResident, Finesse, IdentityService, LiveData, VVB, CVPOAMP, CVPReporting, Distributor:
 		return false
 	}
 	return false

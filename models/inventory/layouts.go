@@ -21,9 +21,9 @@ func sample2000(t DeploymentType) Inventory {
 	return Inventory{DeploymentName: "UnifiedCCE", DeploymentType: t,
 		VOS: []Section{
 			{CUIC, nil},
-			{CUICLiveDataIDS, clusters(CUICLiveDataIDS, 1, "cuic-host")},
+			{CUICCoResident, clusters(CUICCoResident, 1, "cuic-host")},
 			{Finesse, clusters(Finesse, 1, "finesse-host")},
-			{IDS, nil},
+			{IdentityService, nil},
 			{LiveData, nil},
 			{VVB, voiceBrowsers(4)},
 		},
@@ -43,9 +43,9 @@ func sample4000(t DeploymentType) Inventory {
 	return Inventory{DeploymentName: "UnifiedCCE", DeploymentType: t,
 		VOS: []Section{
 			{CUIC, clusters(CUIC, 1, "cuic-host")},
-			{CUICLiveDataIDS, nil},
+			{CUICCoResident, nil},
 			{Finesse, clusters(Finesse, 2, "finesse-host")},
-			{IDS, clusters(IDS, 1, "ids-host")},
+			{IdentityService, clusters(IdentityService, 1, "ids-host")},
 			{LiveData, clusters(LiveData, 1, "livedata-host")},
 			{VVB, voiceBrowsers(8)},
 		},
