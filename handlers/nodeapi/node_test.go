@@ -61,7 +61,7 @@ func (n *node) claim(ticket string, role models.NodeRole, members ...models.FQDN
 	sum := sha256.Sum256([]byte(ticket))
 	return n.sign(wire.TypeClaim, claimToken{Claim: wire.Claim{
 		TicketHash: hex.EncodeToString(sum[:]), FQDN: n.name, Role: string(role),
-		ClientVersion: "1.0.0", Protocol: wire.Protocol, Version: n.state.Version,
+		ClientVersion: n.state.ClientVersion, Protocol: wire.Protocol, Version: n.state.Version,
 		Members: append([]models.FQDN{n.name}, members...)}})
 }
 
