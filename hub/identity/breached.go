@@ -89,10 +89,10 @@ func runs(text string) bool {
 	all := []rune(text)
 	up, down := 0, 0
 	for n := 1; n < len(all); n++ {
-		switch step := all[n] - all[n-1]; {
-		case step == 1 || step == -9:
+		switch all[n] - all[n-1] {
+		case 1, -9:
 			up++
-		case step == -1 || step == 9:
+		case -1, 9:
 			down++
 		}
 	}

@@ -291,6 +291,11 @@ func (i *Identity) newPassword(ctx context.Context, given string, near ...string
 // maxEmail is the most characters an e-mail address may have (RFC 5321).
 const maxEmail = 254
 
+func isEmail(text string) bool {
+	_, err := parseEmail(text)
+	return err == nil
+}
+
 func parseEmail(text string) (string, error) {
 	text = strings.ToLower(strings.TrimSpace(text))
 	parsed, err := mail.ParseAddress(text)

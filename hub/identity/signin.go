@@ -127,7 +127,7 @@ func personIn(tx *store.Tx, u models.User) (p person, err error) {
 
 // find gives nobody for nobody, and for somebody who may not sign in.
 func (i *Identity) find(ctx context.Context, email string) (p person, err error) {
-	if _, err := parseEmail(email); err != nil {
+	if !isEmail(email) {
 		return person{}, nil // nobody has such an address
 	}
 	err = i.o.Store.View(ctx, func(tx *store.Tx) error {

@@ -48,7 +48,7 @@ const (
 	PermitFence            Index = "permit_fence"             // R21
 	OrganizationDomain     Index = "organizations_domain"     //
 	SessionID              Index = "sessions_id"              //
-	PasskeyCredential      Index = "passkey_credential"       //
+	PasskeyCredential      Index = "passkey_credential"       //nolint:gosec // the name of an index
 	InvitationToken        Index = "invitation_token"         //
 	OneOpenInvitation      Index = "one_open_invitation"      //
 	APITokenSecret         Index = "api_token_secret"         //

@@ -26,8 +26,7 @@ func (c confirming) Do(req *http.Request) (*http.Response, error) {
 	}
 	_ = res.Body.Close()
 	res.Body = io.NopCloser(bytes.NewReader(body))
-	var p client.Problem
-	if json.Unmarshal(body, &p) != nil || p.Code != "step_up_required" {
+	if !asksToConfirm(body) {
 		return res, nil
 	}
 	again := req.Clone(req.Context())
@@ -45,4 +44,9 @@ func (c confirming) Do(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("cannot sign in again: %w", err)
 	}
 	return http.DefaultClient.Do(again)
+}
+
+func asksToConfirm(body []byte) bool {
+	var p client.Problem
+	return json.Unmarshal(body, &p) == nil && p.Code == "step_up_required"
 }

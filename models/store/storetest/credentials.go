@@ -120,8 +120,8 @@ func passkeys(t *testing.T, s *store.Store) {
 	must(t, a.in(s, func(in *store.Scope) error {
 		all, err := in.Passkeys(a.User.ID)
 		want(t, "passkeys", len(all), 1)
-		want(t, "as it went", fmt.Sprint(all[0].PublicKey, all[0].Transports, all[0].BackupEligible,
-			all[0].SignCount), "[0 1]usbtrue 4")
+		want(t, "as it went", fmt.Sprintf("%v %s %v %d", all[0].PublicKey, all[0].Transports,
+			all[0].BackupEligible, all[0].SignCount), "[0 1] usb true 4")
 		everybody, err1 := in.AllPasskeys()
 		want(t, "of everybody", len(everybody), 1)
 		return errors.Join(err, err1)
