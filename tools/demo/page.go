@@ -55,6 +55,18 @@ func allow(ctx context.Context, openURL string, port int) (string, error) {
 	if !strings.Contains(text, `name="allow"`) {
 		return "", fmt.Errorf("the publisher's page does not offer to allow access: %s", plain(text))
 	}
+	// The connectivity self-test comes first; the page's script runs it, and its button does.
+	test, err := page.Parse("/register/test")
+	if err != nil {
+		return "", err
+	}
+	_, text, err = visit(ctx, browser, http.MethodPost, test.String(), fields(text))
+	if err != nil {
+		return "", err
+	}
+	if !strings.Contains(text, `data-auto="no"`) {
+		return "", fmt.Errorf("the publisher's page has not run its self-test: %s", plain(text))
+	}
 	form = fields(text)
 	form.Set("allow", "on")
 	form.Set("action", "allow")
