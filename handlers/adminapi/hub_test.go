@@ -36,6 +36,8 @@ type hub struct {
 	ahead atomic.Int64
 	// settings are flags beside the directory, for the hub and for its commands.
 	settings []string
+	// heard is told every answer to ask; may be nil.
+	heard func(method, path string, a answer)
 }
 
 const (
@@ -185,6 +187,9 @@ func (b *browser) ask(method, path, body string, header ...string) answer {
 		b.t.Fatal(err)
 	}
 	a := answer{status: res.StatusCode, header: res.Header, body: string(text)}
+	if b.heard != nil {
+		b.heard(method, path, a)
+	}
 	if strings.Contains(res.Header.Get("Content-Type"), "json") {
 		if err := json.Unmarshal(text, &a.value); err != nil {
 			b.t.Fatalf("%s %s: no JSON: %s", method, path, text)

@@ -2,6 +2,7 @@ package adminapi_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"io"
 	"os"
@@ -21,8 +22,8 @@ type process struct {
 	stop     func()
 }
 
-// startProcess starts it, under a tracer's command line if there is one.
-func startProcess(t *testing.T, dir string, tracer []string, mode ...string) *process {
+// startProcess starts it, with its address in a browser, under a tracer's command line if there is one.
+func startProcess(t *testing.T, dir, public string, tracer []string, mode ...string) *process {
 	t.Helper()
 	p := &process{hub: &hub{t: t, dir: dir}, log: filepath.Join(t.TempDir(), "log")}
 	doc, err := adminapi.Document()
@@ -30,8 +31,8 @@ func startProcess(t *testing.T, dir string, tracer []string, mode ...string) *pr
 	p.doc = doc
 	line := append(append(append([]string{}, tracer...), os.Args[0], asHub), mode...)
 	line = append(line, "serve", "--data", dir, "--listen", "127.0.0.1:0", "--node-listen", "127.0.0.1:0",
-		"--log-level", "debug", "--public-url", "https://hub.example", "--trusted-proxies", "127.0.0.0/8")
-	cmd := exec.CommandContext(t.Context(), line[0], line[1:]...) //nolint:gosec // this very program
+		"--log-level", "debug", "--public-url", public, "--trusted-proxies", "127.0.0.0/8")
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), line[0], line[1:]...) //nolint:gosec // this very program
 	log, err := os.Create(p.log)
 	must(t, err)
 	defer log.Close()

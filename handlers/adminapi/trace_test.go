@@ -93,7 +93,7 @@ func traced(t *testing.T, strace string, mode ...string) (opened []string, texts
 	t.Helper()
 	dir, tenants := filledDir(t, "Alphaxtrace")
 	file := filepath.Join(t.TempDir(), "trace")
-	p := startProcess(t, dir, []string{strace, "-f", "-qq", "--seccomp-bpf", "-e",
+	p := startProcess(t, dir, "https://hub.example", []string{strace, "-f", "-qq", "--seccomp-bpf", "-e",
 		"trace=connect,sendto,sendmsg,sendmmsg", "-o", file}, mode...)
 	admin := p.person("admin@alphaxtrace.example", "Alphaxtrace", models.FullAdmin)
 	engineer := p.person("engineer@vendor.example", "Vendor", models.ReleaseEngineer)
