@@ -32,6 +32,7 @@ import (
 type realHub struct {
 	t      testing.TB
 	clock  *storetest.Clock
+	dsn    string
 	store  *store.Store
 	keys   *keys.Hub
 	fleets []*fleet.Fleet
@@ -43,7 +44,8 @@ type realHub struct {
 
 func newRealHub(t testing.TB, replicas int) *realHub {
 	t.Helper()
-	h := &realHub{t: t, clock: storetest.NewClock(), store: storetest.SQLite(t)}
+	h := &realHub{t: t, clock: storetest.NewClock(), dsn: filepath.Join(t.TempDir(), "hub.db")}
+	h.store = storetest.Open(t, h.dsn)
 	h.clock.Advance(9 * time.Hour) // noon: no window opens for long
 	secret, err := seal.NewKey()
 	h.must(err)
