@@ -51,7 +51,7 @@ func TestANodeIsRegisteredFromItsShell(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	s := w.shell("cc-pub.example.com")
-	if len(s.UserCode) != 9 || s.ConsoleURL != "https://hub.example.com/register/node" ||
+	if len(s.UserCode) != 9 || s.ConsoleURL != "https://hub.example.com/services/contact-center/cloud-connect" ||
 		s.IntervalSeconds != 5 || s.ExpiresAt.Sub(s.Now) != models.RegistrationTTL {
 		t.Errorf("the shell prints %+v", s.HeadlessResponse)
 	}

@@ -21,7 +21,7 @@ const (
 	maxHeadlessFrom = 30     // begun from one network in the time of a registration
 	maxInterval     = 60     // seconds between two questions of a node, however impatient
 	pollSlack       = time.Second
-	consoleHeadless = "/register/node"
+	consoleHeadless = "/services/contact-center/cloud-connect"
 )
 
 // Fingerprint is a key's name as people compare it.

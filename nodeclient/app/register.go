@@ -45,7 +45,7 @@ func (r registerCommand) Run(e *env) error {
 	if err != nil {
 		return told(err)
 	}
-	_, err = fmt.Fprintf(e.out, "Open %s\nand enter this code within %s:\n\n    %s\n\n"+
+	_, err = fmt.Fprintf(e.out, "Open %s,\nchoose \"Enter node code\" and enter within %s:\n\n    %s\n\n"+
 		"This node is %s, with the key\n    %s\nWaiting for the approval …\n", h.ConsoleURL,
 		h.ExpiresAt.Sub(h.Now).Round(time.Minute), h.UserCode, enrollment.Config().FQDN,
 		h.KeyFingerprint)

@@ -50,7 +50,11 @@ func e2e(ctx context.Context, o options) error {
 		return err
 	}
 	server, _ := filepath.Abs(o.server)
-	cmd := exec.CommandContext(ctx, "npm", "run", "--silent", "e2e")
+	args := []string{"run", "--silent", "e2e"}
+	if o.only != "" {
+		args = append(args, "--", o.only)
+	}
+	cmd := exec.CommandContext(ctx, "npm", args...)
 	cmd.Dir = "frontend"
 	cmd.Env = append(os.Environ(), "HUB_URL="+s.hub.consoleURL, "ADMIN_EMAIL="+s.hub.email,
 		"ADMIN_PASSWORD="+s.hub.password, "NODE_USER="+pageUser, "NODE_PASSWORD="+pagePassword,

@@ -38,6 +38,7 @@ type options struct {
 	expectOverlap  bool
 	rounds         int
 	verbose        bool
+	only           string
 }
 
 func run(ctx context.Context, args []string) error {
@@ -56,6 +57,7 @@ func run(ctx context.Context, args []string) error {
 	flags.BoolVar(&o.expectOverlap, "expect-overlap", false,
 		"for a hub without its guard: succeed only when overlap is found")
 	flags.IntVar(&o.rounds, "rounds", 0, "how many rounds (crash; 0 = as LONG says)")
+	flags.StringVar(&o.only, "only", "", "which browser tests (e2e), by a part of their file's name")
 	flags.BoolVar(&o.verbose, "v", false, "show what the programs print")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
