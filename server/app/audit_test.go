@@ -172,6 +172,7 @@ func (s *auditScene) openWalls() {
 		if err != nil {
 			s.t.Fatal(err)
 		}
+		defer func() { _ = rows.Close() }()
 		var names []string
 		for rows.Next() {
 			var name string
