@@ -52,6 +52,8 @@ type Cluster struct {
 	FenceCounter     uint64
 	// AwaitPolls holds the cluster after a restore until every member has polled (R34).
 	AwaitPolls bool
+	// Suspended: its organization is disabled. Nothing is begun in it, and nothing is taken away.
+	Suspended bool
 }
 
 // Fence is the highest fence that was given out.

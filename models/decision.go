@@ -37,6 +37,7 @@ const (
 	ReasonUnmanagedVersion     Reason = "unmanaged_version"
 	ReasonDeniedVersion        Reason = "denied_version"
 	ReasonRestoredHub          Reason = "restored_hub"
+	ReasonOrganizationDisabled Reason = "organization_disabled"
 	ReasonClusterNotRegistered Reason = "cluster_not_registered"
 	ReasonProtocolTooOld       Reason = "protocol_too_old"
 	ReasonNotYourTurn          Reason = "not_your_turn"
@@ -57,7 +58,8 @@ func Reasons() []Reason {
 		ReasonPeerInMaintenance, ReasonMemberMissing, ReasonSoaking, ReasonHaltedFailed,
 		ReasonHaltedLost, ReasonRequirementUnmet, ReasonNotInPhase, ReasonReleasePaused,
 		ReasonReleaseRecalled, ReasonMaintenanceMode, ReasonClockSkew, ReasonUnmanagedVersion,
-		ReasonDeniedVersion, ReasonRestoredHub, ReasonClusterNotRegistered, ReasonProtocolTooOld,
+		ReasonDeniedVersion, ReasonRestoredHub, ReasonOrganizationDisabled,
+		ReasonClusterNotRegistered, ReasonProtocolTooOld,
 		ReasonNotYourTurn, ReasonNotAdmitted, ReasonExcluded, ReasonStalePermit,
 		ReasonScheduleChanged, ReasonSuperseded, ReasonReportedSelf, ReasonOverridden,
 		ReasonUpgrade}

@@ -44,6 +44,7 @@ var reasonTexts = map[Reason]text{
 	ReasonClockSkew:            {"The node's clock differs by more than 5 minutes; set it right (NTP).", "ノードの時計が 5 分以上ずれています。時刻同期(NTP)を確認してください。"},
 	ReasonUnmanagedVersion:     {"No release describes version {subject}. Adopt it to go on.", "バージョン {subject} に該当するリリースがありません。続けるには引き継いでください。"},
 	ReasonDeniedVersion:        {"The node rolled back from {subject}; it is not tried again until you retry.", "ノードは {subject} からロールバックしました。再試行するまで適用されません。"},
+	ReasonOrganizationDisabled: {"The organization is disabled at the hub; its upgrades wait until it is enabled again.", "ハブで組織が無効になっています。再び有効になるまでアップグレードは行われません。"},
 	ReasonRestoredHub:          {"The hub was restored from a backup and waits until every member has polled.", "ハブがバックアップから復元されたため、全メンバーの応答を待っています。"},
 	ReasonClusterNotRegistered: {"The cluster is not registered.", "クラスタは登録されていません。"},
 	ReasonProtocolTooOld:       {"The node's software is too old for this hub.", "ノードのソフトウェアがこのハブには古すぎます。"},

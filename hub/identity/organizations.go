@@ -102,7 +102,8 @@ func checkPlace(zone, language string) error {
 	return nil
 }
 
-// DisableOrganization locks everybody of a tenant out at once; its nodes stay registered. The
+// DisableOrganization locks everybody of a tenant out at once. Its nodes stay registered and go on
+// as they are, but get no permit any more; one that was confirmed runs to its end (R20). The
 // vendor's organization cannot be disabled.
 func (i *Identity) DisableOrganization(ctx context.Context, a models.Actor, name string) error {
 	return i.operate(ctx, a, name, "organization_disabled", func(tx *store.Tx,
@@ -110,7 +111,10 @@ func (i *Identity) DisableOrganization(ctx context.Context, a models.Actor, name
 		if o.Vendor {
 			return models.Conflict("vendor_stays", "")
 		}
-		return tx.Hub().DisableOrganization(o.ID, i.o.Now().UTC())
+		if err := tx.Hub().DisableOrganization(o.ID, i.o.Now().UTC()); err != nil {
+			return err
+		}
+		return tx.In(o.ID).SuspendClusters(true)
 	})
 }
 
@@ -118,7 +122,10 @@ func (i *Identity) DisableOrganization(ctx context.Context, a models.Actor, name
 func (i *Identity) EnableOrganization(ctx context.Context, a models.Actor, name string) error {
 	return i.operate(ctx, a, name, "organization_enabled", func(tx *store.Tx,
 		o models.Organization, _ *models.Change) error {
-		return tx.Hub().EnableOrganization(o.ID)
+		if err := tx.Hub().EnableOrganization(o.ID); err != nil {
+			return err
+		}
+		return tx.In(o.ID).SuspendClusters(false)
 	})
 }
 

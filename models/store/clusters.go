@@ -137,6 +137,12 @@ func (s *Scope) raiseFence(id models.ClusterID, was, next models.Fence) error {
 		is("fence_incarnation", was.Incarnation), is("fence_counter", was.Counter))
 }
 
+// SuspendClusters holds the rollouts of every living cluster of the organization, or lets them go on.
+func (s *Scope) SuspendClusters(suspended bool) error {
+	_, err := set[models.Cluster](s.handle, values{"suspended": suspended}, living())
+	return err
+}
+
 // EndAwaitPolls lets a cluster go on once all its members have polled after a restore (R34).
 func (s *Scope) EndAwaitPolls(id models.ClusterID) error {
 	return setOne[models.Cluster](s.handle, values{"await_polls": false}, is("id", id))

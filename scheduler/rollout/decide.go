@@ -115,11 +115,14 @@ func (v *view) held(r *models.Release) (Decision, bool) {
 	return v.heldByOrder(r)
 }
 
-// heldByRollout: the vendor or a halt has stopped the release (R19), or the hub was restored (R34).
+// heldByRollout: the vendor or a halt has stopped the release (R19), the hub was restored (R34), or
+// the organization is disabled. Work by hand (R33) goes on in a disabled organization.
 func (v *view) heldByRollout(r *models.Release) (Decision, bool) {
 	switch {
 	case v.awaits():
 		return v.hold(models.ReasonRestoredHub, "", v.soon(r.Kind)), true
+	case v.s.Cluster.Suspended:
+		return v.hold(models.ReasonOrganizationDisabled, "", v.soon(r.Kind)), true
 	case r.State == models.ReleasePaused:
 		return v.hold(models.ReasonReleasePaused, string(r.Version), v.soon(r.Kind)), true
 	case r.State != models.ReleasePublished:

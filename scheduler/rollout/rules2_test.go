@@ -351,6 +351,28 @@ func TestR32WhoeverHasNotJoinedOrIsNotAdmittedGetsNoPermit(t *testing.T) {
 	}
 }
 
+func TestADisabledOrganizationGetsNoPermitAndKeepsWhatWasConfirmed(t *testing.T) {
+	t.Parallel()
+	b := begin(t)
+	b.s.Cluster.Suspended = true
+	b.holds(b.decide("pub"), models.ReasonOrganizationDisabled, "")
+
+	b = begin(t).holding("pub", models.PermitOffered)
+	b.s.Cluster.Suspended = true
+	d := b.confirm("pub")
+	if d.Verb == models.VerbUpgrade {
+		t.Errorf("confirmed: %+v", d)
+	}
+	if end := effect[rollout.EndPermit](t, b.decide("pub").Effects); end.Outcome != models.Withdrawn ||
+		end.Reason != models.ReasonOrganizationDisabled {
+		t.Errorf("%+v", end)
+	}
+
+	b = begin(t).holding("pub", models.PermitConfirmed)
+	b.s.Cluster.Suspended = true
+	b.upgrades(b.decide("pub"))
+}
+
 func TestR34ARestoredHubWaitsForEveryMemberAndAdoptsWhatItForgot(t *testing.T) {
 	t.Parallel()
 	b := begin(t)

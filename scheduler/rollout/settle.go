@@ -89,6 +89,8 @@ func (v *view) lapsed(p *models.Permit) (models.Reason, string, bool) {
 		return reason, subject, true
 	case v.awaits() || p.FenceIncarnation < v.s.Incarnation:
 		return models.ReasonRestoredHub, "", true
+	case v.s.Cluster.Suspended && p.Kind != models.PermitLocal:
+		return models.ReasonOrganizationDisabled, "", true
 	case v.silent(p, OfferSilence):
 		return models.ReasonPeerSilent, string(holder.Name), true
 	case holder.InMaintenance(v.now) && v.s.holds(r22):

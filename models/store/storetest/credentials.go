@@ -39,6 +39,17 @@ func domains(t *testing.T, s *store.Store) {
 		o.Language, o.RequireSecondFactor, o.Name = "ja", true, "Another"
 		return errors.Join(err, in.SaveSettings(o))
 	}))
+	must(t, a.in(s, func(in *store.Scope) error {
+		suspended := in.SuspendClusters(true)
+		rows, err := in.LoadCluster(a.Cluster.ID)
+		want(t, "suspended", rows.Cluster.Suspended, true)
+		return errors.Join(suspended, err)
+	}))
+	must(t, b.in(s, func(in *store.Scope) error {
+		rows, err := in.LoadCluster(b.Cluster.ID)
+		want(t, "another's is", rows.Cluster.Suspended, false)
+		return err
+	}))
 	must(t, hub(s, func(h *store.Hub) error { return h.EnableOrganization(a.Organization.ID) }))
 	wantErr(t, hub(s, func(h *store.Hub) error { return h.EnableOrganization(a.Organization.ID) }),
 		store.ErrUnchanged)
@@ -359,5 +370,5 @@ func (k knowledge) credentials(now time.Time) []any {
 	p.OrganizationID, i.OrganizationID = k.Organization.ID, k.Organization.ID
 	a.OrganizationID, c.OrganizationID = k.Organization.ID, k.Organization.ID
 	return []any{knownPasskey, knownInvitation, knownToken, knownSession, p, i, a, c, k.codes("q"),
-		k.Organization, k.User.Role, int64(3)}
+		k.Organization, k.User.Role, int64(3), true}
 }
