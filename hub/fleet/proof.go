@@ -17,7 +17,7 @@ const maxProofID = 128
 // signed for this hub, now, once, with the key that the token is bound to (RFC 9449). A revoked one
 // is refused with a signed statement where the node has lost its registration for good (R6).
 func (f *Fleet) Authenticate(ctx context.Context, c wire.Credentials) (NodeIdentity, error) {
-	if err := f.serving(); err != nil {
+	if err := f.Serving(); err != nil {
 		return NodeIdentity{}, err
 	}
 	if c.Token == "" {

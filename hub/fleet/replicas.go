@@ -32,9 +32,9 @@ type membership struct {
 	wake   chan struct{}             // something was revoked
 }
 
-// serving refuses where this replica does not hold its lease: a revocation may not have reached it.
+// Serving refuses where this replica does not hold its lease: a revocation may not have reached it.
 // Both clocks are asked: the monotonic one stands still while a machine is suspended.
-func (f *Fleet) serving() error {
+func (f *Fleet) Serving() error {
 	if !f.o.Replicated {
 		return nil
 	}
@@ -83,7 +83,7 @@ func (f *Fleet) keepLease(ctx context.Context) {
 		case <-ticker.C:
 			err = f.renewLease(ctx)
 		case <-f.member.wake:
-			if f.serving() == nil {
+			if f.Serving() == nil {
 				err = f.catchUp(ctx)
 			}
 		}
@@ -106,7 +106,7 @@ func (f *Fleet) revokedNews() {
 func (f *Fleet) renewLease(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	away := f.serving() != nil
+	away := f.Serving() != nil
 	since := f.o.Now()
 	err := f.o.Store.Update(ctx, func(tx *store.Tx) error { return tx.Hub().RenewReplica(f.replica) })
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 type health struct {
 	version string
 	ping    func(context.Context) error
+	serving func() error // whether this replica may answer nodes
 	ready   atomic.Bool
 }
 
@@ -34,12 +35,12 @@ func (h *health) healthz(c echo.Context) error {
 		"status": "ok", "version": h.version, "zone_data_version": window.ZoneDataVersion()})
 }
 
-// readyz handles GET /readyz: requests are welcome, and the database answers.
+// readyz handles GET /readyz: requests are welcome, nodes are answered, and the database is there.
 func (h *health) readyz(c echo.Context) error {
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	ctx, cancel := context.WithTimeout(c.Request().Context(), 2*time.Second)
 	defer cancel()
-	if !h.ready.Load() || h.ping(ctx) != nil {
+	if !h.ready.Load() || h.serving() != nil || h.ping(ctx) != nil {
 		return &models.Refusal{Kind: models.KindUnavailable, Code: "unavailable",
 			RetryAfter: time.Second}
 	}

@@ -69,7 +69,8 @@ func (s *service) servers() ([]*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot keep metrics: %w", err)
 	}
-	s.health = &health{version: s.around.Version, ping: s.hub.store.Ping}
+	s.health = &health{version: s.around.Version, ping: s.hub.store.Ping,
+		serving: s.fleet.Serving}
 	console, err := s.console(metrics)
 	if err != nil {
 		return nil, err
