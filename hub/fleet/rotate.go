@@ -36,7 +36,7 @@ type rotation struct {
 // RotateKey gives a node its next key. Asked again, because the answer was lost, it answers the same.
 func (f *Fleet) RotateKey(ctx context.Context, a Actor, r wire.RotateRequest,
 ) (wire.RotateResponse, error) {
-	if err := f.serving(); err != nil {
+	if err := f.Serving(); err != nil {
 		return wire.RotateResponse{}, err
 	}
 	turn, err := f.readRotation(r)

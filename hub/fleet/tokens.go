@@ -190,7 +190,7 @@ func quarantined() error {
 // Token gives an access token for an assertion that the node has signed with its key, over the hub's
 // nonce: it counts once, whatever the node's clock says (R35).
 func (f *Fleet) Token(ctx context.Context, r wire.TokenRequest) (wire.TokenResponse, error) {
-	if err := f.serving(); err != nil {
+	if err := f.Serving(); err != nil {
 		return wire.TokenResponse{}, err
 	}
 	a, err := f.readAssertion(r.Assertion)
