@@ -27,7 +27,9 @@ func page(t *testing.T) string {
 // messages are all that nodes and the hub send each other.
 func messages() map[string]any {
 	all := map[string]any{}
-	for _, m := range []any{wire.InspectRequest{}, wire.InspectResponse{}, wire.ClaimRequest{},
+	for _, m := range []any{wire.HeadlessRequest{}, wire.HeadlessResponse{},
+		wire.HeadlessPollRequest{}, wire.HeadlessPollResponse{}, wire.HeadlessAnswer{},
+		wire.InspectRequest{}, wire.InspectResponse{}, wire.ClaimRequest{},
 		wire.Claim{}, wire.ClaimResponse{}, wire.DenyRequest{}, wire.StatusRequest{},
 		wire.StatusResponse{}, wire.TicketsRequest{}, wire.TicketsResponse{}, wire.JoinRequest{},
 		wire.JoinResponse{}, wire.TokenRequest{}, wire.TokenResponse{}, wire.PollRequest{},
