@@ -117,6 +117,10 @@ type Node struct {
 	// what it drew for the last one: of two copies only one can be the next.
 	Generation     uint64
 	GenerationMark string
+	// ProvedIncarnation and ProvedAt are the life of the hub in which, and when, somebody has last
+	// proved to hold the key: none since a restore until the node comes (R34).
+	ProvedIncarnation uint64
+	ProvedAt          *time.Time
 
 	Version       Version // of the product
 	ClientVersion string

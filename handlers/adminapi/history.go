@@ -123,6 +123,7 @@ func changeTexts() map[string]words {
 		"node_replaced":        {"{subject} was replaced.", "{subject} を交換しました。"},
 		"node_quarantined":     {"{subject} was put in quarantine: its credential was used by more than one machine. Replace the node.", "{subject} を隔離しました。資格情報が複数のマシンで使用されています。ノードを交換してください。"},
 		"key_rotated":          {"{subject} has a new key.", "{subject} の鍵を更新しました。"},
+		"key_adopted":          {"{subject} came back after a restore of the hub with a later key of its own.", "ハブの復元後、{subject} が新しい鍵で復帰しました。"},
 		"version_adopted":      {"The version of {subject} was adopted.", "{subject} のバージョンを引き継ぎました。"},
 		"upgrade_despite":      {"The next permit may pass although {subject} does not serve.", "{subject} が応答していなくても、次の許可を 1 回だけ認めました。"},
 		"member_changed":       {"The membership of {subject} changed.", "{subject} のメンバー状態が変わりました。"},

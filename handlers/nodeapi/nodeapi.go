@@ -40,6 +40,7 @@ func Register(e *echo.Echo, f *fleet.Fleet) {
 	post(wire.PathJoin, a.join)
 	post(wire.PathToken, a.token)
 	post(wire.PathKeys, a.keys)
+	post(wire.PathChain, a.chain)
 	post(wire.PathPoll, a.poll)
 	post(wire.PathPermits+":id/confirm", a.confirm)
 }
@@ -119,6 +120,16 @@ func (a api) keys(c echo.Context) error {
 		return err
 	}
 	answer, err := a.fleet.RotateKey(c.Request().Context(), handlers.Actor(c), r)
+	return reply(c, answer, refused(c, err))
+}
+
+// chain takes over the key of a node that a restored hub knows an older one of (R34).
+func (a api) chain(c echo.Context) error {
+	var r wire.ChainRequest
+	if err := handlers.ReadJSON(c, &r); err != nil {
+		return err
+	}
+	answer, err := a.fleet.ShowChain(c.Request().Context(), handlers.Actor(c), r)
 	return reply(c, answer, refused(c, err))
 }
 

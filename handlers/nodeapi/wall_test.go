@@ -66,6 +66,17 @@ func (w *nodeWall) nodeRoutes() map[string]func(v map[string]string) any {
 			return wire.RotateRequest{ByOld: n.signValue(wire.TypeRotation, claims),
 				ByNew: next.signValue(wire.TypeRotation, claims)}
 		},
+		wire.PathChain: func(v map[string]string) any {
+			next, node := w.newNode(n.name, "1.0.0"), models.NodeID(v["node"])
+			claims := wire.LinkClaims{Node: node, Aud: wire.Audience, Old: n.jwk().Thumbprint(),
+				New: next.jwk().Thumbprint()}
+			link := wire.Link{ByOld: n.signValue(wire.TypeLink, claims)}
+			link.ByNew, _ = wire.Detach(next.signValue(wire.TypeLink, claims), link.ByOld)
+			links := []wire.Link{link}
+			return wire.ChainRequest{Links: links, Proof: next.signValue(wire.TypeChain, wire.ChainClaims{
+				Node: node, Aud: wire.Audience, ID: rand.Text(), Nonce: w.fleet.Nonce()[0],
+				Links: wire.HashLinks(links), Generation: 99, Mark: rand.Text()})}
+		},
 		wire.PathPoll: func(v map[string]string) any {
 			r := n.request()
 			r.Permit = &wire.PermitReport{ID: models.PermitID(v["permit"]), Fence: n.state.HighestFence}

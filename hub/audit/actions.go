@@ -173,6 +173,7 @@ func kinds() map[string]kind {
 		"node_replaced":       {Clusters, "Node Was Replaced", "ノードが交換されました"},
 		"node_quarantined":    {Clusters, "Node Was Quarantined", "ノードが隔離されました"},
 		"key_rotated":         {Clusters, "Node Key Was Rotated", "ノードの鍵が更新されました"},
+		"key_adopted":         {Clusters, "Node Key Was Adopted After a Restore", "復元後にノードの鍵が引き継がれました"},
 		"member_changed":      {Clusters, "Node Membership Was Changed", "ノードのメンバー状態が変更されました"},
 		"maintenance_entered": {Clusters, "Maintenance Mode Was Entered", "メンテナンスモードが開始されました"},
 		"maintenance_left":    {Clusters, "Maintenance Mode Was Left", "メンテナンスモードが解除されました"},

@@ -45,5 +45,6 @@ const (
 	ActionStep                   Action = "step_changed"
 	ActionAwaitEnded             Action = "restore_wait_ended"
 	ActionKeyRotated             Action = "key_rotated"
+	ActionKeyAdopted             Action = "key_adopted"
 	ActionNodeQuarantined        Action = "node_quarantined"
 )

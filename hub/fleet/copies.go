@@ -13,6 +13,9 @@ import (
 const (
 	copyOldKey = "old_key"           // it signs with a key that the node has rotated away
 	copyBehind = "behind_generation" // it asks for a token that the node has asked for already
+	// The two of a chain (R34).
+	copyFork    = "fork"         // it goes on from a key of the node to another than the hub knows
+	copyGivenUp = "key_given_up" // somebody uses a key that the node has gone on from
 )
 
 // Challenge is a refusal that asks for the same statement again, over a nonce for this holder alone.

@@ -83,7 +83,7 @@ func (f *Fleet) swapKey(ctx context.Context, a Actor, n models.Node, turn rotati
 			return err
 		}
 		err := s.RotateNodeKey(n.ID, store.Rotation{Old: turn.old, New: thumb,
-			PublicKey: string(public), At: w.now})
+			PublicKey: string(public), Proof: f.proof(w.now)})
 		if err != nil {
 			return err
 		}

@@ -220,7 +220,8 @@ func (f *Fleet) Token(ctx context.Context, r wire.TokenRequest) (wire.TokenRespo
 // raiseGeneration lets a node be the next holder of its key. The same request again is no other one.
 func (f *Fleet) raiseGeneration(ctx context.Context, n models.Node, a assertion) error {
 	err := f.o.Store.Update(ctx, func(tx *store.Tx) error {
-		err := tx.In(n.OrganizationID).RaiseGeneration(n.ID, a.thumb, a.Generation, a.Mark)
+		err := tx.In(n.OrganizationID).RaiseGeneration(n.ID, a.thumb,
+			store.Holding{Generation: a.Generation, Mark: a.Mark}, f.proof(f.now()))
 		if !errors.Is(err, store.ErrUnchanged) {
 			return err
 		}
@@ -238,6 +239,11 @@ func (f *Fleet) raiseGeneration(ctx context.Context, n models.Node, a assertion)
 		return f.copied(ctx, n, a.thumb, a.live, copyBehind)
 	}
 	return err
+}
+
+// proof is that somebody holds a key now, in this life of the hub.
+func (f *Fleet) proof(now time.Time) store.Proof {
+	return store.Proof{Incarnation: f.incarnation(), At: now}
 }
 
 // assertion is one whose signature, nonce and single use were checked.

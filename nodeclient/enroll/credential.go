@@ -58,8 +58,10 @@ func (c credential) next(dir string) (credential, error) {
 
 // freshCredential begins a registration's credential with the key that has registered.
 func freshCredential(dir string, now time.Time) error {
-	if err := atomicfile.Remove(filepath.Join(dir, nextKeyFile)); err != nil {
-		return err
+	for _, name := range []string{nextKeyFile, chainFile} {
+		if err := atomicfile.Remove(filepath.Join(dir, name)); err != nil {
+			return err
+		}
 	}
 	return credential{KeySince: now}.write(dir)
 }
@@ -79,6 +81,9 @@ func (e *Enrollment) settleKey(ctx context.Context, c *credential) (key Key, uns
 			return key, nil, nil
 		}
 		next, err = newKey(e.o.Dir, nextKeyFile)
+	}
+	if err == nil {
+		err = e.link(key, next)
 	}
 	if err != nil {
 		return key, err, nil // the old one serves until the disk does
@@ -134,7 +139,10 @@ func (e *Enrollment) rotate(ctx context.Context, old, next Key) error {
 	if err == nil && answer.KeyThumb != next.Thumbprint() {
 		return errors.New("cannot rotate the node's key: the hub answers with another")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return linked(e.o.Dir, next, answer.Now)
 }
 
 // renew gets an access token. One request runs at a time: the hub must hear of the generations in
@@ -167,7 +175,13 @@ func (e *Enrollment) renew(ctx context.Context) (session, error) {
 	}
 	var answer wire.TokenResponse
 	err = e.client.fresh(ctx, wire.PathToken, sign, &answer)
-	if staleOf(err) != "" && unsettled == nil {
+	if e.unknown(err) {
+		if back := e.comeBack(ctx, identity.NodeID, key, c); back != nil {
+			err = errors.Join(back, err)
+		} else {
+			err = e.client.fresh(ctx, wire.PathToken, sign, &answer)
+		}
+	} else if staleOf(err) != "" && unsettled == nil {
 		// Only a node that has nothing newer answers: it is a copy, or there is one.
 		in, signErr := sign(staleOf(err))
 		if signErr != nil {

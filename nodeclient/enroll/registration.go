@@ -396,7 +396,7 @@ func (e *Enrollment) forgetPending() error {
 // administrator. The services are not touched.
 func (e *Enrollment) Forget(why string) error {
 	for _, name := range []string{pendingFile, identityFile, nextKeyFile, keyFile,
-		credentialFile} {
+		credentialFile, chainFile} {
 		if err := atomicfile.Remove(filepath.Join(e.o.Dir, name)); err != nil {
 			return err
 		}

@@ -163,6 +163,7 @@ func (k knowledge) argument(want reflect.Type, place int) (reflect.Value, bool) 
 	record := models.AuditRecord{OrganizationID: k.Organization.ID, ClusterID: k.Cluster.ID}
 	checkpoint := models.AuditCheckpoint{OrganizationID: k.Organization.ID, Number: 1, Sequence: 1}
 	cut := models.AuditRecord{OrganizationID: k.Organization.ID, Sequence: 1, Hash: knownSecret}
+	proof := store.Proof{Incarnation: 9, At: now}
 	known := []any{k.Cluster.ID, k.Publisher.ID, k.User.ID, k.permit.ID, k.registration,
 		k.Cluster.FQDN, k.Cluster, k.Publisher, k.Rollout, k.permit, now, &now, knownSecret, int(1), uint64(9),
 		models.MemberActive, models.EndedOtherSession, models.PermitOffered, models.RolloutActive, models.Withdrawn,
@@ -171,7 +172,9 @@ func (k knowledge) argument(want reflect.Type, place int) (reflect.Value, bool) 
 			ReturnCodeHash: "z"},
 		store.Completed{SessionHash: knownSecret, ReturnCodeHash: knownSecret, At: now},
 		store.Joined{KeyThumb: "q", At: now, Member: models.MemberRemoved},
-		store.Rotation{Old: k.Publisher.KeyThumb, New: "q", PublicKey: "{}", At: now},
+		store.Rotation{Old: k.Publisher.KeyThumb, New: "q", PublicKey: "{}", Proof: proof},
+		store.Adoption{Keys: []string{k.Publisher.KeyThumb, "q"}, PublicKey: "{}", Proof: proof}, proof,
+		store.Holding{Generation: 9, Mark: "q"},
 		store.AuditQuery{ClusterID: k.Cluster.ID}, int64(0), &checkpoint, cut,
 		store.AuditFilter{To: now.AddDate(1, 0, 0), ClusterID: k.Cluster.ID},
 		&user, session, &registration, &record, provider, login, &subject}

@@ -66,7 +66,8 @@ func nodeRoundTrip(t *testing.T, s *store.Store) {
 	later := w.Now.Add(time.Hour + time.Microsecond)
 	n := models.Node{ClusterID: w.Cluster.ID, Name: "n.example.com", Role: models.Subscriber,
 		Member: models.MemberQuarantined, KeyThumb: "k", PublicKey: `{"kty":"OKP"}`,
-		JoinedAt: &later, Generation: 1 << 62, GenerationMark: "m", Version: "1.2.3-4", ClientVersion: "9", Protocol: 1,
+		JoinedAt: &later, Generation: 1 << 62, GenerationMark: "m",
+		ProvedIncarnation: 1 << 62, ProvedAt: &later, Version: "1.2.3-4", ClientVersion: "9", Protocol: 1,
 		Step: models.StepSoaking, StepPercent: 42, Health: models.Unhealthy, HealthDetail: "…漢字",
 		BootID: "b", Counter: 1 << 62, SkewSeconds: -301, FactsDigest: "f",
 		Facts: []models.Fact{{Name: "disk_bytes", Value: "1"}}, Denied: []models.Version{"2.0.0"},
