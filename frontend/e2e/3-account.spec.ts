@@ -58,9 +58,7 @@ for (const language of ['en', 'ja'] as Language[]) {
       await console.signIn(admin, w.secondFactor.title); // each code works once
       await console.button(w.secondFactor.toCode).click();
       await console.field(w.secondFactor.code).fill(codes[0]!);
-      await console.button(w.secondFactor.useCode).click();
-      await expect(page.getByRole('alert').locator('mdc-banner')).toBeVisible();
-      console.forgive(/40[013]/);
+      await console.refused(() => console.button(w.secondFactor.useCode).click());
       await console.button(w.secondFactor.toPasskey).click();
       await console.button(w.secondFactor.usePasskey).click();
       await console.heading(w.list.title).waitFor();
@@ -81,9 +79,7 @@ for (const language of ['en', 'ja'] as Language[]) {
       await console.addPasskey('Phone');
       await console.button(w.once.done, console.dialog()).click();
       await page.goto('/organization');
-      await page.getByRole('switch', { name: w.organization.factor })
-        .or(page.getByRole('checkbox', { name: w.organization.factor })).first()
-        .check({ force: true });
+      await console.toggle(w.organization.factor).check({ force: true });
       await console.button(w.schedule.save).click();
       await expect(console.button(w.schedule.save)).toBeDisabled();
       await page.goto('/users');
@@ -165,9 +161,7 @@ for (const language of ['en', 'ja'] as Language[]) {
     await expect(page.getByText(w.required).first()).toBeVisible();
     await console.field(w.account.currentPassword).fill('not this one at all');
     await console.field(w.account.newPassword).fill(another);
-    await console.button(w.account.changePassword).click();
-    await expect(console.section(w.signIn.password).locator('mdc-banner')).toBeVisible();
-    console.forgive(/40[0139]/);
+    await console.refused(() => console.button(w.account.changePassword).click());
     await console.field(w.account.currentPassword).fill(password);
     await console.button(w.account.changePassword).click();
     await expect(page.locator('tr[data-current]')).toHaveCount(1);

@@ -2,7 +2,9 @@
 // deregister. One cluster is looked after in English, the other in Japanese.
 import { expect, test } from '@playwright/test';
 import { clock, Console, type Language, minuteAfter, say } from './console.ts';
-import { clusters, publish, upgradeTimeout, versions } from './settings.ts';
+import {
+  clusters, newUser, organization, publish, upgradeTimeout, versions,
+} from './settings.ts';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -60,15 +62,36 @@ test('a registration can be denied on the publisher, and then nothing is registe
     await console.close();
   });
 
+/** Sets whether whoever registers must type the comparison code. */
+async function demandComparison(console: Console, demand = true) {
+  const { page, w } = console;
+  await page.goto('/organization');
+  await console.toggle(w.organization.comparison).setChecked(demand, { force: true });
+  await console.button(w.schedule.save).click();
+  await expect(console.button(w.schedule.save)).toBeDisabled();
+  await page.goto(list);
+}
+
 for (const cluster of [english, japanese]) {
   test(`a cluster is registered and has its default schedule at once (${cluster.language})`,
     async ({ browser }) => {
       const console = await Console.open(browser, cluster.language);
       const { page, w } = console;
       await console.signIn();
+      const compared = cluster === japanese; // one organization, once without and once with it
+      if (compared) await demandComparison(console);
       await console.button(w.list.add).or(console.button(w.list.addMore)).click();
       await console.beginRegistration(cluster.name, cluster.fqdn);
-      await console.answerOnPublisher('allow');
+      const code = await console.answerOnPublisher('allow');
+      if (compared) {
+        await console.heading(w.returned.compareTitle).waitFor();
+        await console.check('the return page that asks for the comparison code');
+        await console.picture('compare-ja');
+        await console.field(w.registration.comparison).fill('ZZZZ-ZZZZ');
+        await console.refused(() => console.button(w.returned.compareSubmit).click());
+        await console.field(w.registration.comparison).fill(code);
+        await page.keyboard.press('Enter');
+      }
       await console.heading(say(w.returned.done, { name: cluster.name })).waitFor();
       expect(new URL(page.url()).hash).toBe('');
       await console.check('the return page');
@@ -88,6 +111,7 @@ for (const cluster of [english, japanese]) {
       await expect(page.locator('[data-node]')).toHaveCount(2, { timeout: 60_000 });
       await console.check('a cluster');
       await console.picture(`cluster-${cluster.language}`, true);
+      if (compared) await demandComparison(console, false);
       await console.close();
     });
 }
@@ -139,6 +163,38 @@ for (const cluster of [english, japanese]) {
       await console.dialog().waitFor({ state: 'detached' });
       await expect.poll(() => console.next('regular')).toBe(promised);
       await expect.poll(async () => clock(await console.next('emergency'), zone)).toBe(far);
+      await console.close();
+    });
+}
+
+for (const cluster of [english, japanese]) {
+  test(`a read-only administrator sees a cluster and no controls (${cluster.language})`,
+    async ({ browser }) => {
+      const reader = newUser(organization, 'read_only_admin',
+        `reader-${cluster.language}@demo.example`);
+      const console = await Console.open(browser, cluster.language);
+      const { page, w } = console;
+      await console.signIn(reader);
+      await console.card(cluster.name).waitFor();
+      await expect(console.button(w.list.addMore)).toHaveCount(0);
+      await expect(console.button(w.list.byCode)).toHaveCount(0);
+      await clusterPage(console, cluster.name);
+      await expect(page.locator('[data-node]')).toHaveCount(2);
+      for (const control of [w.cluster.postpone, w.cluster.upgradeNow, w.schedule.save,
+        w.deregister.action, say(w.nodes.actionsOf, { name: cluster.fqdn })]) {
+        await expect(console.button(control)).toHaveCount(0);
+      }
+      await expect(console.field(w.schedule.time)).toBeDisabled();
+      await console.check('a cluster, read only');
+      await console.picture(`read-only-${cluster.language}`);
+      const refusals = await page.evaluate(async () => Promise.all([
+        ['POST', '/registrations'], ['POST', '/invitations'], ['GET', '/audit/categories'],
+      ].map(async ([method, path]) => (await fetch(`/api/admin/v1${path}`, {
+        method, headers: { 'Content-Type': 'application/json' },
+        ...(method === 'POST' ? { body: '{}' } : {}),
+      })).status)));
+      expect(refusals).toEqual([403, 403, 403]);
+      console.forgive(/status of 403 /);
       await console.close();
     });
 }
@@ -211,7 +267,7 @@ for (const [cluster, other] of [[english, japanese], [japanese, english]] as con
     });
 }
 
-test('an emergency release takes the emergency window', async ({ browser }) => {
+test('an emergency release takes the emergency window, or at once where that is asked', async ({ browser }) => {
   test.setTimeout(upgradeTimeout + 180_000);
   const console = await Console.open(browser, 'en');
   const { page, w } = console;
@@ -226,11 +282,27 @@ test('an emergency release takes the emergency window', async ({ browser }) => {
   const opens = minuteAfter(Date.now(), 20_000);
   await console.field(w.schedule.emergencyTime).fill(clock(opens, zone));
   await console.saveSchedule();
+
+  const other = await Console.open(browser, 'ja');
+  await other.signIn();
+  await clusterPage(other, japanese.name);
+  await other.button(other.w.cluster.upgradeNow).click();
+  await other.dialog().locator('input').fill(japanese.name);
+  await other.check('the dialog to upgrade now');
+  await other.button(other.w.cluster.upgradeNow, other.dialog()).click();
+  await other.dialog().waitFor({ state: 'detached' });
+  await expect(other.page.locator('[data-next=extra]')).toBeVisible();
+  await expect(other.page.locator('[data-step]:not([data-step=idle])').first())
+    .toBeVisible({ timeout: upgradeTimeout });
+
   const upgraded = page.locator(`[data-version="${versions.emergency}"]`);
   await expect(upgraded).toHaveCount(2, { timeout: opens - Date.now() + upgradeTimeout });
   expect(Date.now()).toBeGreaterThanOrEqual(opens);
   await expect(page.getByText(w.cluster.nothingPending)).toBeVisible({ timeout: 60_000 });
   await console.close();
+  await expect(other.page.locator(`[data-version="${versions.emergency}"]`))
+    .toHaveCount(2, { timeout: upgradeTimeout });
+  await other.close();
 });
 
 for (const [name, scheme, width] of [
@@ -299,6 +371,36 @@ test('maintenance mode is entered and left with the keyboard alone', async ({ br
   await expect(node.getByText(w.nodes.maintenance, { exact: true })).toHaveCount(0);
   await console.close();
 });
+
+test('a node is replaced on its own page, or removed after its name was typed',
+  async ({ browser }) => {
+    const console = await Console.open(browser, 'en');
+    const { page, w } = console;
+    await console.signIn();
+    await clusterPage(console, english.name);
+    await console.choose(english.fqdn, w.node.replace);
+    await console.check('the replace dialog');
+    await console.button(w.node.replaceGo, console.dialog()).click();
+    await page.waitForURL(/^https:/);
+    await page.goto(list);
+    const card = page.locator('[data-registration]').filter({
+      hasText: w.registration.replacement });
+    await expect(card).toBeVisible();
+    await console.check('a pending replacement');
+    await console.button(w.registration.cancel, card).click();
+    await card.getByRole('button').filter({ hasText: w.registration.dismiss }).click();
+    await expect(card).toHaveCount(0);
+
+    await clusterPage(console, english.name);
+    const subscriber = english.fqdn.replace('pub', 'sub');
+    await console.choose(subscriber, w.node.remove);
+    await console.dialog().locator('input').fill(subscriber);
+    await console.check('the remove dialog');
+    await console.button(w.node.remove, console.dialog()).click();
+    await expect(console.node(subscriber).getByText(w.nodes.member.removed)).toBeVisible();
+    await expect(console.button(say(w.nodes.actionsOf, { name: subscriber }))).toHaveCount(0);
+    await console.close();
+  });
 
 for (const cluster of [english, japanese]) {
   test(`a cluster is deregistered after its name was typed (${cluster.language})`,

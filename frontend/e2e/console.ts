@@ -31,6 +31,7 @@ export interface Person {
 export class Console {
   readonly w: typeof en;
   private readonly complaints: string[] = [];
+  private readonly forgiven: RegExp[] = [];
 
   private constructor(readonly page: Page, readonly language: Language) {
     this.w = words[language];
@@ -72,15 +73,15 @@ export class Console {
     });
   }
 
-  /** Takes the complaints of a refusal that a test provoked out of the list. */
+  /** Expects the complaint of the browser about a refusal that a test provokes. */
   forgive(pattern: RegExp) {
-    const kept = this.complaints.filter((complaint) => !pattern.test(complaint));
-    this.complaints.splice(0, this.complaints.length, ...kept);
+    this.forgiven.push(pattern);
   }
 
   async close() {
-    const { complaints } = this;
     await this.page.context().close();
+    const complaints = this.complaints.filter((complaint) =>
+      !this.forgiven.some((pattern) => pattern.test(complaint)));
     expect(complaints, 'errors in the console, violations of the policy').toEqual([]);
   }
 
@@ -93,6 +94,19 @@ export class Console {
     await this.field(w.signIn.password).fill(as.password);
     await this.button(w.signIn.submit).click();
     await this.heading(next).waitFor();
+  }
+
+  /** Does something that the hub refuses, and finds its sentence on the screen. */
+  async refused(act: () => Promise<void>, status = 400) {
+    const { page } = this;
+    const [answer] = await Promise.all([
+      page.waitForResponse((each) => each.url().includes('/api/admin/v1/')
+        && each.status() >= status && each.request().method() !== 'GET'),
+      act(),
+    ]);
+    this.forgive(new RegExp(`status of ${answer.status()} `));
+    const { code, detail } = await answer.json() as { code: string; detail: string };
+    await expect(page.getByText(detail).locator('visible=true').first(), code).toBeVisible();
   }
 
   async signOut() {
@@ -167,7 +181,18 @@ export class Console {
   }
 
   dialog(): Locator {
-    return this.page.locator('mdc-dialog');
+    return this.page.locator('mdc-dialog:not(.confirming)');
+  }
+
+  /** The dialog that asks to sign in again. */
+  again(): Locator {
+    return this.page.locator('mdc-dialog.confirming');
+  }
+
+  /** A switch of a form. */
+  toggle(name: string): Locator {
+    return this.page.getByRole('switch', { name })
+      .or(this.page.getByRole('checkbox', { name })).first();
   }
 
   card(name: string): Locator {
@@ -221,13 +246,14 @@ export class Console {
     await this.page.locator('input[name=username]').waitFor();
   }
 
-  /** Signs in on the publisher's page and allows or denies access there. */
-  async answerOnPublisher(answer: 'allow' | 'deny') {
+  /** Signs in on the publisher's page, allows or denies access there, and answers its code. */
+  async answerOnPublisher(answer: 'allow' | 'deny'): Promise<string> {
     const { page } = this;
     await page.locator('input[name=username]').fill(publisher.username);
     await page.locator('input[name=password]').fill(publisher.password);
     await page.locator('button[type=submit]').first().click();
     await page.locator('input[name=allow]').waitFor();
+    const code = await page.locator('#comparison-code').textContent() ?? '';
     if (answer === 'allow') {
       await page.locator('input[name=allow]').check();
       await page.getByRole('button', { name: /^(Continue|続行)$/ }).click();
@@ -235,6 +261,7 @@ export class Console {
       await page.getByRole('button', { name: /^(Deny|拒否)$/ }).click();
     }
     await page.locator('input[name=allow]').waitFor({ state: 'detached' });
+    return code;
   }
 
   /** Saves the schedule that was typed, through the comparison of old and new. */

@@ -14,6 +14,8 @@ export default defineConfig({
   reporter: [['list'], ['./proof.ts']],
   reportSlowTests: null,
   use: {
+    actionTimeout: 60_000,
+    navigationTimeout: 60_000,
     baseURL: hub.url,
     ignoreHTTPSErrors: true,
     viewport: { width: 1360, height: 900 },

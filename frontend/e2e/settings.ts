@@ -1,5 +1,5 @@
 // What the browser tests are told about the hub and the clusters they run against.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import path from 'node:path';
 
 function need(name: string): string {
@@ -64,6 +64,43 @@ export function operate(...args: string[]): string {
   return execFileSync(need('HUB_SERVER'), [...args, '--data', need('HUB_DATA')], {
     encoding: 'utf8', env: { ...process.env, CONNECTHUB_PUBLIC_URL: hub.url },
   });
+}
+
+/** The organization of the administrator whom the hub began with. */
+export const organization = process.env['ORGANIZATION'] ?? 'Demo organization';
+
+/** Makes a user as the operator does, and answers how to sign in. */
+export function newUser(of: string, role: string, email: string) {
+  const printed = operate('user', 'create', email, '--organization', of, '--role', role);
+  const password = /[Pp]assword:?\s+(\S{12,})/.exec(printed)?.[1];
+  if (!password) throw new Error(`no password in: ${printed}`);
+  return { email, password };
+}
+
+/** Runs nodeclient register on the publisher of the first cluster, as its administrator does. */
+export function registerAtShell() {
+  const shell = spawn(need('NODECLIENT'),
+    ['register', '--dir', need('NODE_DIR'), '--accept-organization', organization]);
+  let printed = '';
+  const find = (form: RegExp) => new Promise<string>((found, failed) => {
+    const look = () => {
+      const match = form.exec(printed)?.[1];
+      if (match) found(match);
+    };
+    shell.stdout.on('data', look);
+    shell.on('close', () => failed(new Error(`not printed: ${form} in: ${printed}`)));
+  });
+  const collect = (chunk: Buffer) => {
+    printed += chunk.toString();
+  };
+  shell.stdout.on('data', collect);
+  shell.stderr.on('data', collect);
+  return {
+    code: find(/^\s+([A-Z0-9]{4}-[A-Z0-9]{4})$/m),
+    fingerprint: find(/with the key\s+(\S+)/),
+    ended: new Promise<number | null>((ended) => shell.on('close', ended)),
+    printed: () => printed,
+  };
 }
 
 /** A full administrator's invitation to an organization that the operator has just made. */

@@ -54,6 +54,14 @@ export function refreshSession(queries: QueryClient) {
   void queries.invalidateQueries({ queryKey: key });
 }
 
+/** Reads again what is shown: something has changed. Nothing is, once nobody is signed in. */
+export function refreshAll(queries: QueryClient): Promise<void> {
+  if (queries.getQueryData<SessionState>(key)?.kind === 'out') return Promise.resolve();
+  return queries.invalidateQueries({
+    predicate: ({ queryKey }) => queryKey[0] !== key[0] && queryKey[1] !== '/zones',
+  });
+}
+
 /** Shows the sign-in page; `ended` says that it was not the person's own wish. */
 export function endSession(queries: QueryClient, ended: boolean) {
   if (queries.getQueryData<SessionState>(key)?.kind === 'out') return;

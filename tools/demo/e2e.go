@@ -59,6 +59,8 @@ func e2e(ctx context.Context, o options) error {
 	cmd.Env = append(os.Environ(), "HUB_URL="+s.hub.consoleURL, "ADMIN_EMAIL="+s.hub.email,
 		"ADMIN_PASSWORD="+s.hub.password, "NODE_USER="+pageUser, "NODE_PASSWORD="+pagePassword,
 		"HUB_SERVER="+server, "HUB_DATA="+filepath.Join(s.hub.dir, "hub"),
+		"NODECLIENT="+abs(o.client), "NODE_DIR="+abs(s.cluster.nodes[0].dir),
+		"ORGANIZATION="+demoOrganization,
 		"BUNDLE_2="+abs(s.bundles[1]), "BUNDLE_3="+abs(third),
 		"OIDC_PROVIDER="+issuer, "OIDC_EMAIL="+oidcAdmin, "OIDC_STRANGER="+oidcStranger,
 		"OIDC_PASSWORD="+oidcPassword,

@@ -38,12 +38,15 @@ function Row({ item }: { item: Schemas['SessionItem'] }) {
   const notify = useNotify();
   const queries = useQueryClient();
   const { zone } = useSession().organization;
-  const end = useAction(() => client.DELETE('/account/sessions/{sessionId}', {
-    params: { path: { sessionId: item.id } },
-  }));
+  const end = useAction(async () => {
+    const answer = await client.DELETE('/account/sessions/{sessionId}', {
+      params: { path: { sessionId: item.id } },
+    });
+    if (item.current && !answer.error) endSession(queries, false);
+    return answer;
+  });
   const done = () => {
-    if (item.current) endSession(queries, false);
-    else notify(t('sessions.ended'));
+    if (!item.current) notify(t('sessions.ended'));
   };
   const browser = browserOf(item.user_agent) ?? t('sessions.unknown');
   return (

@@ -2,7 +2,7 @@
 // Where the hub demands to sign in again first, the person is asked here and the change repeated.
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
-import { endSession, refreshSession } from '../session';
+import { endSession, refreshAll, refreshSession } from '../session';
 import { NotConfirmed, useConfirm } from './confirmation';
 import { PasskeyFailure } from './passkey';
 import { asksToConfirm, explain, type Explanation, isForbidden, isSignedOut } from './problem';
@@ -38,9 +38,7 @@ export function useAction<I, T>(call: (input: I) => Promise<Answer<T>>): Action<
       if (isSignedOut(error)) endSession(queries, true);
       if (isForbidden(error)) refreshSession(queries);
     },
-    onSettled: () => queries.invalidateQueries({
-      predicate: (query) => query.queryKey[0] !== 'session' && query.queryKey[1] !== '/zones',
-    }),
+    onSettled: () => refreshAll(queries),
   });
   const { error } = mutation;
   return {

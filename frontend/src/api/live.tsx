@@ -3,6 +3,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useState, useSyncExternalStore }
   from 'react';
+import { refreshAll } from '../session';
 import { base, connection } from './client';
 
 const pollWhileLost = 2_000;
@@ -19,9 +20,7 @@ export function Live({ children }: { children: ReactNode }) {
     let source: EventSource | undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let stopped = false;
-    const refresh = () => {
-      void queries.invalidateQueries({ predicate: (query) => query.queryKey[0] !== 'session' });
-    };
+    const refresh = () => void refreshAll(queries);
     const connect = () => {
       source = new EventSource(`${base}/events`);
       source.onopen = () => {

@@ -569,6 +569,8 @@ const en = {
     comparisonText: 'Whoever registers a cluster must type the code that the page of the publisher shows.',
     factor: 'Demand a second factor',
     factorText: 'People without a passkey can only add one until they have it.',
+    yes: 'Yes',
+    no: 'No',
     saved: 'The settings are saved.',
   },
   users: {

@@ -18,6 +18,7 @@ export default function OrganizationPage() {
   const organization = api.useQuery('get', '/organization', {}, {
     refetchInterval: usePollInterval(),
   });
+  const mayChange = usePermitted('saveOrganization');
   useTitle(t('organization.title'));
   return (
     <div className="page">
@@ -33,7 +34,8 @@ export default function OrganizationPage() {
         <Failure failure={explained(organization.error)} />
       )}
       {organization.data && <Identity organization={organization.data} />}
-      {organization.data && <Settings organization={organization.data} />}
+      {organization.data && (mayChange ? <Settings organization={organization.data} />
+        : <ReadOnly organization={organization.data} />)}
     </div>
   );
 }
@@ -72,6 +74,25 @@ function Identity({ organization: { name, domain, oidc } }: Props) {
   );
 }
 
+function ReadOnly({ organization }: Props) {
+  const { t } = useTranslation();
+  const demanded = (is: boolean) => t(is ? 'organization.yes' : 'organization.no');
+  return (
+    <Section id="settings" title={t('organization.settings')} lead={t('role.readOnly')}>
+      <Facts>
+        <Fact label={t('schedule.zone')}>{organization.zone}</Fact>
+        <Fact label={t('organization.language')}>{t(`organization.${organization.language}`)}</Fact>
+        <Fact label={t('organization.comparison')}>
+          {demanded(organization.require_comparison_code)}
+        </Fact>
+        <Fact label={t('organization.factor')}>
+          {demanded(organization.require_second_factor)}
+        </Fact>
+      </Facts>
+    </Section>
+  );
+}
+
 type Draft = Schemas['SaveOrganization'];
 
 function draftOf(details: Schemas['OrganizationDetails']): Draft {
@@ -83,7 +104,6 @@ function draftOf(details: Schemas['OrganizationDetails']): Draft {
 function Settings({ organization }: Props) {
   const { t } = useTranslation();
   const notify = useNotify();
-  const mayChange = usePermitted('saveOrganization');
   const zones = api.useQuery('get', '/zones', {}, { staleTime: Infinity });
   const [draft, setDraft] = useState<Draft | null>(null);
   const [resets, setResets] = useState(0);
@@ -103,18 +123,18 @@ function Settings({ organization }: Props) {
   };
   const toggle = (key: 'require_comparison_code' | 'require_second_factor', label: string,
     text: string) => (
-    <Toggle label={label} helpText={text} checked={shown[key]} disabled={!mayChange}
+    <Toggle label={label} helpText={text} checked={shown[key]}
       onChange={(event) => edit({ [key]: event.target.checked })} />
   );
   return (
     <Section id="settings" title={t('organization.settings')}>
       <div className="stack form">
         <ZoneChoice key={resets} label={t('schedule.zone')} value={shown.zone}
-          readonly={!mayChange} zones={zones.data?.items ?? []}
+          readonly={false} zones={zones.data?.items ?? []}
           help={t('organization.zoneText')}
           error={save.failure?.field === 'zone' ? save.failure.sentence : undefined}
           onChoose={(zone) => edit({ zone })} />
-        <Choice label={t('organization.language')} value={shown.language} disabled={!mayChange}
+        <Choice label={t('organization.language')} value={shown.language}
           options={[{ value: 'en', label: t('organization.en') },
             { value: 'ja', label: t('organization.ja') }]}
           onChoose={(language) => edit({ language })} />
@@ -122,19 +142,17 @@ function Settings({ organization }: Props) {
           t('organization.comparisonText'))}
         {toggle('require_second_factor', t('organization.factor'), t('organization.factorText'))}
         <Failure failure={save.failure?.field === 'zone' ? null : save.failure} />
-        {mayChange ? (
-          <div className="actions">
-            <Button disabled={!changed || save.busy} onClick={() => save.run(shown, () => {
-              reset();
-              notify(t('organization.saved'));
-            })}>
-              {t('schedule.save')}
-            </Button>
-            {changed && (
-              <Button variant="secondary" onClick={reset}>{t('schedule.reset')}</Button>
-            )}
-          </div>
-        ) : <Muted>{t('role.readOnly')}</Muted>}
+        <div className="actions">
+          <Button disabled={!changed || save.busy} onClick={() => save.run(shown, () => {
+            reset();
+            notify(t('organization.saved'));
+          })}>
+            {t('schedule.save')}
+          </Button>
+          {changed && (
+            <Button variant="secondary" onClick={reset}>{t('schedule.reset')}</Button>
+          )}
+        </div>
       </div>
     </Section>
   );

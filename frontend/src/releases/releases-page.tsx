@@ -69,7 +69,7 @@ function Row({ release }: { release: Release }) {
   const language = useLanguage();
   const { zone } = useSession().organization;
   return (
-    <tr role="row">
+    <tr role="row" data-release={release.version}>
       <td role="cell" data-label={t('releases.version')}><strong>{release.version}</strong></td>
       <td role="cell" data-label={t('releases.kind')}>{t(`cluster.kind.${release.kind}`)}</td>
       <td role="cell" data-label={t('releases.state')}>

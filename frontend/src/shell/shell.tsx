@@ -41,7 +41,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <Navigation />
         </nav>
         {open && <div className="side-shade" onClick={() => setOpen(false)} />}
-        <main id="main" ref={main} tabIndex={-1}>{children}</main>
+        <main id="main" ref={main} tabIndex={0}>{children}</main>
       </div>
     </div>
   );
@@ -78,7 +78,11 @@ function AccountMenu() {
   const { user, hub } = useSession();
   const queries = useQueryClient();
   const navigate = useNavigate();
-  const signOut = useAction(() => client.DELETE('/session'));
+  const signOut = useAction(async () => {
+    const answer = await client.DELETE('/session');
+    if (!answer.error) endSession(queries, false); // before anything is read again
+    return answer;
+  });
   const initials = user.name.split(/\s+/).map((word) => [...word][0] ?? '').join('').slice(0, 2);
   return (
     <>
@@ -99,7 +103,7 @@ function AccountMenu() {
           <Icon slot="leading-controls" name="user-regular" />
         </MenuItem>
         <MenuItem label={t('shell.signOut')}
-          onClick={() => signOut.run(undefined, () => endSession(queries, false))}>
+          onClick={() => signOut.run(undefined)}>
           <Icon slot="leading-controls" name="sign-out-regular" />
         </MenuItem>
       </MenuPopover>

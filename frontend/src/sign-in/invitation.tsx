@@ -1,9 +1,9 @@
 // Where the link of an invitation leads: to a name, a password, and the first session.
-import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useEffect, useState } from 'react';
+import { useQueryClient } from '@tanstack/react-query';
+import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
-import { useAction, useExplain } from '../api/action';
+import { useAction } from '../api/action';
 import { client, type Schemas } from '../api/client';
 import { Button, Input, Password } from '../mdc';
 import { beginSession } from '../session';
@@ -34,22 +34,20 @@ export function InvitationPage() {
 }
 
 function Inspected({ token }: { token: string }) {
-  const explained = useExplain();
-  const offer = useQuery({
-    queryKey: ['invitation'],
-    staleTime: Infinity,
-    gcTime: 0,
-    queryFn: async () => {
-      const { data, error } = await client.POST('/invitations/inspect', { body: { token } });
-      if (!data) throw error;
-      return data;
-    },
-  });
-  if (offer.data) return <Accept token={token} offer={offer.data} />;
-  if (offer.isPending) return <Loading />;
+  const [offer, setOffer] = useState<Schemas['InvitationOffer'] | null>(null);
+  const asked = useRef(false);
+  const inspect = useAction((body: Schemas['InvitationToken']) =>
+    client.POST('/invitations/inspect', { body }));
+  useEffect(() => {
+    if (asked.current) return; // accepting ends it: it can be asked for only before
+    asked.current = true;
+    inspect.run({ token }, setOffer);
+  }, [inspect, token]);
+  if (offer) return <Accept token={token} offer={offer} />;
+  if (!inspect.failure) return <Loading />;
   return (
     <>
-      <Failure failure={explained(offer.error)} />
+      <Failure failure={inspect.failure} />
       <ToSignIn />
     </>
   );
