@@ -19,8 +19,11 @@ var (
 		"コードの有効期限が切れました。コマンドをもう一度実行してください。"}
 )
 
-// maxWait bounds how long a node waits between two questions, whatever it is told.
-const maxWait = time.Minute
+// How long a node waits between two questions at least and at most, whatever it is told.
+const (
+	minWait = time.Second
+	maxWait = time.Minute
+)
 
 // Headless is a registration that was begun at the node's shell (RFC 8628). Its secret never leaves
 // this process but to the hub.
@@ -59,7 +62,7 @@ func (e *Enrollment) BeginHeadless(ctx context.Context) (*Headless, error) {
 }
 
 func (h *Headless) pace(seconds int) {
-	h.interval = min(max(time.Duration(seconds)*time.Second, models.HeadlessInterval), maxWait)
+	h.interval = min(max(time.Duration(seconds)*time.Second, minWait), maxWait)
 }
 
 // Await asks until the code was approved, and answers by whom. It asks as often as the hub lets it,

@@ -17,7 +17,7 @@ const (
 	trailFile = "registrations.json"
 	trailLock = "registrations.lock"
 	maxTrail  = 256 << 10
-	keptTrail = 100
+	keptTrail = 50
 )
 
 // What happened to a registration, as the node saw it.
