@@ -162,11 +162,18 @@ func (i *Identity) EndSession(ctx context.Context, a models.Actor, id models.Ses
 	})
 }
 
-// PurgeSessions forgets the sessions and the questions that have ended.
+// keepEnded is how long invitations and API tokens that have expired are kept.
+const keepEnded = 30 * 24 * time.Hour
+
+// PurgeSessions forgets the sessions and the questions that have ended, and invitations and API
+// tokens a while after.
 func (i *Identity) PurgeSessions(ctx context.Context) error {
 	now := i.o.Now().UTC()
 	return i.o.Store.Update(ctx, func(tx *store.Tx) error {
 		if _, err := tx.Hub().PurgeChallenges(now); err != nil {
+			return err
+		}
+		if _, err := tx.Hub().PurgePeople(now.Add(-keepEnded)); err != nil {
 			return err
 		}
 		_, err := tx.Hub().PurgeSessions(now, now.Add(-SessionIdle))

@@ -99,6 +99,16 @@ func (h *Hub) PurgeChallenges(now time.Time) (int64, error) {
 	return remove[models.SignInChallenge](h.handle, atMost("expires_at", now))
 }
 
+// PurgePeople forgets the invitations and API tokens that ended before an instant by their age.
+func (h *Hub) PurgePeople(ended time.Time) (int64, error) {
+	invitations, err := remove[models.Invitation](h.handle, atMost("expires_at", ended))
+	if err != nil {
+		return 0, err
+	}
+	tokens, err := remove[models.APIToken](h.handle, atMost("expires_at", ended))
+	return invitations + tokens, err
+}
+
 // CreateInvitation stores an invitation; an empty ID is filled. It refuses a second open one of an
 // address (OneOpenInvitation).
 func (s *Scope) CreateInvitation(i *models.Invitation) error {

@@ -324,6 +324,16 @@ func apiTokens(t *testing.T, s *store.Store) {
 		return errors.Join(err, err1)
 	}))
 	wantErr(t, find("b"), store.ErrNotFound)
+	must(t, hub(s, func(h *store.Hub) error {
+		n, err := h.PurgePeople(w.Now.Add(time.Hour - time.Microsecond))
+		want(t, "too young", n, 0)
+		if err != nil {
+			return err
+		}
+		n, err = h.PurgePeople(w.Now.Add(time.Hour))
+		want(t, "forgotten", n, 2)
+		return err
+	}))
 }
 
 // The victim's credentials have ids that the attacker knows.
