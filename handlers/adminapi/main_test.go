@@ -30,6 +30,10 @@ func TestMain(m *testing.M) {
 		beHub(os.Args[2:])
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == asThief {
+		beThief()
+		return
+	}
 	storetest.Main(m)
 }
 

@@ -33,7 +33,7 @@ type Purpose string
 
 // The purposes of sealed values.
 const (
-	OIDCClientSecret Purpose = "oidc client secret"
+	OIDCClientSecret Purpose = "oidc client secret" //nolint:gosec // the name of a purpose
 	HubSigningKey    Purpose = "hub signing key"
 	HubCertificate   Purpose = "hub certificate key"
 	// HubMark is a known text by which a database finds out a wrong key at once.
@@ -105,12 +105,12 @@ func (s *Sealer) Seal(at Place, plain []byte) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot seal the %s: %w", at.Purpose, err)
 	}
-	return sealed{key: s.current.id, wrapped: s.wrap(data[:]),
-		text: own.Seal(nil, nil, plain, at.bytes())}.String(), nil
+	text := own.Seal(nil, nil, plain, at.bytes()) //nolint:gosec // it draws its nonce itself
+	return sealed{key: s.current.id, wrapped: s.wrap(data[:]), text: text}.String(), nil
 }
 
 func (s *Sealer) wrap(data []byte) []byte {
-	return s.wraps[s.current.id].Seal(nil, nil, data, []byte(Prefix+s.current.id))
+	return s.wraps[s.current.id].Seal(nil, nil, data, []byte(Prefix+s.current.id)) //nolint:gosec // as above
 }
 
 // Open gives back what was sealed for this place, or ErrNoKey, or ErrBroken.

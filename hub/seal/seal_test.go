@@ -53,7 +53,7 @@ func TestWhatIsSealedOpensInItsPlace(t *testing.T) {
 			t.Error("the plain text is in the sealed one")
 		}
 	}
-	if sealed(t, s, "a") == sealed(t, s, "a") {
+	if one, other := sealed(t, s, "a"), sealed(t, s, "a"); one == other {
 		t.Error("the same value gave the same text twice")
 	}
 	if _, err := s.Seal(place, make([]byte, 64<<10+1)); err == nil {
@@ -190,7 +190,7 @@ func TestAKeyNeverShowsItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	decimal := strings.Trim(fmt.Sprint(bare[:8]), "[]")
+	decimal := strings.Trim(fmt.Sprintf("%d", bare[:8]), "[]")
 	if strings.Contains(said, key.Text()) || strings.Contains(said, decimal) ||
 		!strings.Contains(said, string(key.ID())) {
 		t.Error(said)

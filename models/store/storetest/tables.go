@@ -107,7 +107,7 @@ func (d *Tables) rows(query string) []string {
 	d.t.Helper()
 	found, err := d.sql.QueryContext(d.t.Context(), query)
 	must(d.t, err)
-	defer found.Close()
+	defer func() { _ = found.Close() }()
 	columns, err := found.Columns()
 	must(d.t, err)
 	var lines []string
