@@ -11,3 +11,10 @@ func Guessable(password string, near ...string) bool { return guessable(password
 
 // Common is the list behind it.
 func Common() string { return common }
+
+// Busy takes every place in which a password can be hashed.
+func Busy(i *Identity) {
+	for range cap(i.hasher.slots) {
+		i.hasher.slots <- struct{}{}
+	}
+}

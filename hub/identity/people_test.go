@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -251,6 +252,41 @@ func TestResettingASecondFactorEndsTheSessions(t *testing.T) {
 		t.Fatalf("%+v %v", p, err)
 	}
 	s.refused(s.identity.Alive(t.Context(), other.SessionHash), "signed_out")
+}
+
+func TestR29WhoeverSignsInAPasswordIsHashed(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	admin := s.actor(s.mustSignIn())
+	_, disabled := s.otherAdmin()
+	if _, err := s.identity.DisableUser(t.Context(), admin, disabled.ID); err != nil {
+		t.Fatal(err)
+	}
+	s.invite(admin, admin.Organization, "vouched@example.com", models.FullAdmin)
+	_, err := s.identity.SignInVerified(t.Context(), browser, identity.VerifiedPerson{
+		Organization: admin.Organization, Email: "vouched@example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shut := s.tenant("Shut")
+	_, token := s.invite(hubItself, shut.ID, "shut@example.net", models.FullAdmin)
+	if _, err := s.accept(token, newPassword); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.identity.DisableOrganization(t.Context(), hubItself, "Shut"); err != nil {
+		t.Fatal(err)
+	}
+	identity.Busy(s.identity)
+	for _, address := range []string{email, "nobody@example.com", disabled.Email,
+		"vouched@example.com", "shut@example.net", "no address"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		_, err := s.identity.SignIn(ctx, browser, address, "whatever it is")
+		cancel()
+		var refusal *models.Refusal
+		if errors.As(err, &refusal) {
+			t.Errorf("%s was answered without a hash: %v", address, err)
+		}
+	}
 }
 
 func TestADisabledOrganizationIsShut(t *testing.T) {
