@@ -87,16 +87,7 @@ func (f *Fleet) sweep(ctx context.Context, c *cluster) error {
 func (f *Fleet) FlushSeen(ctx context.Context) error {
 	var batch []store.Seen
 	for _, c := range f.all() {
-		c.mu.Lock()
-		for i, dirty := range c.dirty {
-			n := &c.rows.members[i]
-			if dirty && n.SeenAt != nil {
-				batch = append(batch, store.Seen{Node: n.ID, At: *n.SeenAt, Counter: n.Counter,
-					IntervalSeconds: n.IntervalSeconds})
-			}
-			c.dirty[i] = false
-		}
-		c.mu.Unlock()
+		batch = c.seen(batch)
 	}
 	if len(batch) == 0 {
 		return nil
@@ -106,6 +97,21 @@ func (f *Fleet) FlushSeen(ctx context.Context) error {
 		return fmt.Errorf("cannot store when nodes were seen: %w", err)
 	}
 	return nil
+}
+
+// seen takes out who was seen since the last batch.
+func (c *cluster) seen(batch []store.Seen) []store.Seen {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, dirty := range c.dirty {
+		n := &c.rows.members[i]
+		if dirty && n.SeenAt != nil {
+			batch = append(batch, store.Seen{Node: n.ID, At: *n.SeenAt, Counter: n.Counter,
+				IntervalSeconds: n.IntervalSeconds})
+		}
+		c.dirty[i] = false
+	}
+	return batch
 }
 
 // PurgeOld forgets what cannot count any more.

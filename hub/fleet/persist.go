@@ -170,7 +170,7 @@ func (f *Fleet) changeLocked(ctx context.Context, c *cluster, a Actor,
 		return err
 	}
 	if w.gone {
-		c.known, c.rows = false, rows{}
+		c.clear()
 		f.end(id)
 		return nil
 	}

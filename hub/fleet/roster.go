@@ -53,6 +53,12 @@ func (c *cluster) set(r rows) {
 	}
 }
 
+// clear forgets all of it; the lock is held.
+func (c *cluster) clear() {
+	c.known, c.rows, c.dirty, c.permit = false, rows{}, nil, nil
+	c.generation.Add(1)
+}
+
 // overlay puts what was seen since the last batch over rows that were read.
 func (c *cluster) overlay(r *rows) {
 	if !c.known {
@@ -148,7 +154,7 @@ func (f *Fleet) reload(ctx context.Context, id models.ClusterID) error {
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		c.known, c.rows = false, rows{}
+		c.clear()
 		f.end(id)
 		return nil
 	}
@@ -168,7 +174,7 @@ func (f *Fleet) follow(ctx context.Context, id models.ClusterID) {
 		c := f.entry(id)
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.known, c.rows = false, rows{}
+		c.clear()
 		f.forget(id)
 	}
 }
