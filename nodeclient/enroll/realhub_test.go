@@ -44,7 +44,12 @@ type realHub struct {
 
 func newRealHub(t testing.TB, replicas int) *realHub {
 	t.Helper()
-	h := &realHub{t: t, clock: storetest.NewClock(), dsn: filepath.Join(t.TempDir(), "hub.db")}
+	return newRealHubOn(t, replicas, filepath.Join(t.TempDir(), "hub.db"))
+}
+
+func newRealHubOn(t testing.TB, replicas int, dsn string) *realHub {
+	t.Helper()
+	h := &realHub{t: t, clock: storetest.NewClock(), dsn: dsn}
 	h.store = storetest.Open(t, h.dsn)
 	h.clock.Advance(9 * time.Hour) // noon: no window opens for long
 	secret, err := seal.NewKey()
