@@ -55,7 +55,7 @@ func (f *Fleet) becomeCluster(tx *store.Tx, s *store.Scope, a Actor, r *models.R
 	row := models.Cluster{ID: store.NewID[models.ClusterID](tx), OrganizationID: org.ID,
 		DisplayName: r.DisplayName, NameKey: models.FoldName(r.DisplayName), FQDN: r.FQDN,
 		Channel: "stable", RegisteredAt: now, ScheduleVersion: 1, ScheduleFrom: now,
-		EmergencyFrom: now}
+		EmergencyFrom: now, Suspended: org.DisabledAt != nil}
 	setSchedules(&row, window.DefaultRule(zone), window.DefaultRule(zone))
 	row.FenceIncarnation = f.incarnation()
 	created := row
