@@ -1366,7 +1366,7 @@ export interface components {
             challenge_id: string;
             /** Format: date-time */
             expires_at: string;
-            /** @description As WebAuthn Level 3 writes it in JSON. */
+            /** @description As WebAuthn Level 3 writes it in JSON; empty where the hub has no name, so that passkeys cannot be used. */
             passkey: {
                 [key: string]: unknown;
             };

@@ -1270,7 +1270,7 @@ type SecondFactorChallenge struct {
 	ChallengeId string    `json:"challenge_id"`
 	ExpiresAt   time.Time `json:"expires_at"`
 
-	// Passkey As WebAuthn Level 3 writes it in JSON.
+	// Passkey As WebAuthn Level 3 writes it in JSON; empty where the hub has no name, so that passkeys cannot be used.
 	Passkey map[string]interface{} `json:"passkey"`
 
 	// RecoveryCodes Whether a recovery code is left.
