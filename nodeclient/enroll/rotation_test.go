@@ -1,6 +1,7 @@
 package enroll_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"connecthub/models"
 	"connecthub/models/wire"
+	"connecthub/nodeclient/enroll"
 )
 
 // live polls every 30 s for a while.
@@ -113,4 +115,32 @@ func TestAKeyThatOthersMayReadIsNotUsed(t *testing.T) {
 		h.must(os.Chmod(path, info.Mode().Perm()))
 	}
 	h.must(h.poll(h.open(dir, 0, rotation), 1))
+}
+
+// TestR6ADeregisteredNodeForgetsItsCredential is told by the hub itself, with a key that it has
+// rotated since it was registered.
+func TestR6ADeregisteredNodeForgetsItsCredential(t *testing.T) {
+	t.Parallel()
+	h := newRealHub(t, 1)
+	dir := h.node("cc-pub.example.com")
+	e := h.open(dir, 0, rotation)
+	h.must(h.live(func() error { return h.poll(e, 1) }, rotation+15*time.Minute))
+	stale := h.copyOf(dir)
+	cluster := h.stored(dir).ClusterID
+	h.must(h.fleets[0].Deregister(t.Context(), h.admin, cluster, "cc-pub.example.com"))
+	if err := h.poll(e, 2); !errors.Is(err, enroll.ErrStatement) {
+		t.Fatalf("the next request: %v", err)
+	}
+	h.must(e.Forget("deregistered"))
+	for _, name := range []string{"node.key", "node.key.next", "identity.json", "credential.json"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); !os.IsNotExist(err) {
+			t.Errorf("%s is still there: %v", name, err)
+		}
+	}
+	if e.Said() != "deregistered" || e.Identity() != nil {
+		t.Errorf("the node says %q", e.Said())
+	}
+	if err := h.poll(h.open(stale, 0, rotation), 3); !errors.Is(err, enroll.ErrStatement) {
+		t.Errorf("a copy: %v", err)
+	}
 }
