@@ -29,4 +29,10 @@ type (
 	APITokenID string
 	// AuditID names one audit record.
 	AuditID string
+	// SoftwareID names one file of the software repository.
+	SoftwareID string
+	// EntitlementID names a contract or subscription record.
+	EntitlementID string
+	// DownloadCredentialID names a download key or an identity token in lists.
+	DownloadCredentialID string
 )

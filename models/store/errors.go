@@ -54,7 +54,11 @@ const (
 	APITokenSecret         Index = "api_token_secret"         //
 	OIDCSubjectTaken       Index = "oidc_subjects_pkey"       //
 	OIDCSubjectOfUser      Index = "oidc_subject_of_user"     //
-	AuditSequence          Index = "audit_sequence"           // R30
+	SoftwarePath           Index = "software_path"            //
+	DownloadSecret         Index = "download_credential_secret"
+	EULAVersion            Index = "eulas_pkey"            //
+	EULAAccepted           Index = "eula_acceptances_pkey" //
+	AuditSequence          Index = "audit_sequence"        // R30
 )
 
 // DuplicateError says which rule a new row would have broken.

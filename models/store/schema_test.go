@@ -34,7 +34,8 @@ func rows() []any {
 		&models.AuditHead{}, &models.AuditCheckpoint{}, &models.OIDCProvider{},
 		&models.OIDCLogin{}, &models.OIDCSubject{},
 		&models.Passkey{}, &models.RecoveryCode{}, &models.SignInChallenge{},
-		&models.Invitation{}, &models.APIToken{}}
+		&models.Invitation{}, &models.APIToken{}, &models.SoftwareFile{}, &models.Entitlement{},
+		&models.EULA{}, &models.EULAAcceptance{}, &models.DownloadCredential{}}
 }
 
 // columns answers table → column → type.

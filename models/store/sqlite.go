@@ -216,6 +216,14 @@ func sqliteIndex(columns string) Index {
 		return OIDCSubjectOfUser
 	case "oidc_subjects.organization_id, oidc_subjects.issuer, oidc_subjects.subject":
 		return OIDCSubjectTaken
+	case "software_files.repository, software_files.path":
+		return SoftwarePath
+	case "download_credentials.secret_hash":
+		return DownloadSecret
+	case "eulas.version":
+		return EULAVersion
+	case "eula_acceptances.user_id, eula_acceptances.version":
+		return EULAAccepted
 	}
 	if table, ok := strings.CutSuffix(columns, ".id"); ok {
 		return Index(table + "_pkey")

@@ -122,7 +122,7 @@ func (h *Hub) PurgeSessions(now, idle time.Time) (int64, error) {
 }
 
 // VoidSessions ends every session of the hub, and what else lets somebody in: API tokens,
-// invitations and half-done sign-ins, whose end may be younger than the backup (R34).
+// download keys, invitations and half-done sign-ins, whose end may be younger than the backup (R34).
 func (h *Hub) VoidSessions() (int64, error) {
 	if _, err := remove[models.APIToken](h.handle, isNot("id", "")); err != nil {
 		return 0, err
@@ -134,6 +134,9 @@ func (h *Hub) VoidSessions() (int64, error) {
 		return 0, err
 	}
 	if _, err := remove[models.OIDCLogin](h.handle, isNot("state_hash", "")); err != nil {
+		return 0, err
+	}
+	if _, err := remove[models.DownloadCredential](h.handle, isNot("id", "")); err != nil {
 		return 0, err
 	}
 	return remove[models.Session](h.handle, isNot("id_hash", ""))

@@ -42,6 +42,7 @@ func foreignScope(t *testing.T, s *store.Store) {
 			in.AppendAudit(&models.AuditRecord{At: victim.Now, ClusterID: c.ID}))
 	}))
 	must(t, victim.in(s, victim.storeCredentials))
+	must(t, victim.in(s, victim.storeSoftware))
 	before := victim.dump(t, s)
 	methods := reflect.TypeFor[*store.Scope]()
 	tried := 0
@@ -112,6 +113,7 @@ func (w World) dump(t *testing.T, s *store.Store) string {
 		return err
 	}))
 	must(t, w.dumpOIDC(s, &text))
+	must(t, w.dumpSoftware(s, &text))
 	must(t, w.dumpCredentials(s, &text))
 	return text.String()
 }
@@ -179,6 +181,7 @@ func (k knowledge) argument(want reflect.Type, place int) (reflect.Value, bool) 
 		store.AuditFilter{To: now.AddDate(1, 0, 0), ClusterID: k.Cluster.ID},
 		&user, session, &registration, &record, provider, login, &subject}
 	known = append(known, k.credentials(now)...)
+	known = append(known, k.softwareKnown()...)
 	if want == reflect.TypeFor[models.Fence]() {
 		if place > 1 {
 			return reflect.ValueOf(models.Fence{Incarnation: 9}), true
