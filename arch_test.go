@@ -42,13 +42,16 @@ var packageMap = map[string]string{
 	"hub/oidc":                 "models models/store hub/identity hub/seal github.com/coreos/go-oidc/… golang.org/x/oauth2 golang.org/x/time/rate",
 	"hub/identity/passkeytest": "github.com/fxamacker/cbor/v2",
 
-	"hub/depot": "models models/manifest models/store hub/audit github.com/klauspost/compress/…",
+	"hub/blob":     "models",
+	"hub/software": "models models/store hub/blob golang.org/x/time/rate",
+	"hub/depot":    "models models/manifest models/store hub/audit hub/blob github.com/klauspost/compress/…",
 
 	"handlers":                 "models models/wire github.com/labstack/echo/… github.com/google/uuid github.com/prometheus/… golang.org/x/time/rate",
-	"handlers/adminapi":        "models models/wire handlers handlers/adminapi/gen hub/audit hub/fleet hub/identity hub/oidc hub/depot scheduler/window github.com/labstack/echo/… github.com/getkin/kin-openapi/… github.com/oapi-codegen/runtime/…",
+	"handlers/adminapi":        "models models/wire handlers handlers/adminapi/gen hub/audit hub/fleet hub/identity hub/oidc hub/depot hub/software scheduler/window github.com/labstack/echo/… github.com/getkin/kin-openapi/… github.com/oapi-codegen/runtime/…",
 	"handlers/adminapi/gen":    "github.com/labstack/echo/… github.com/oapi-codegen/runtime/… github.com/getkin/kin-openapi/…",
 	"handlers/adminapi/client": "github.com/oapi-codegen/runtime/…",
 	"handlers/nodeapi":         "models models/wire handlers hub/fleet github.com/labstack/echo/…",
+	"handlers/binaries":        "models handlers hub/software github.com/labstack/echo/…",
 	"handlers/depotapi":        "models models/wire handlers hub/fleet hub/depot github.com/labstack/echo/…",
 
 	"server":        "server/app",

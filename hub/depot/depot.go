@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"regexp"
 	"time"
 
+	"connecthub/hub/blob"
 	"connecthub/models"
 	"connecthub/models/manifest"
 	"connecthub/models/store"
@@ -31,6 +31,7 @@ type Options struct {
 // Depot is the artifact repository.
 type Depot struct {
 	o       Options
+	files   blob.Dir
 	channel *regexp.Regexp
 }
 
@@ -39,10 +40,11 @@ func New(o Options) (*Depot, error) {
 	if o.Store == nil || o.Dir == "" || o.Now == nil || o.Log == nil {
 		return nil, errors.New("cannot make a depot without a store, a folder, a clock and a log")
 	}
-	if err := os.MkdirAll(o.Dir, 0o750); err != nil {
-		return nil, fmt.Errorf("cannot create the depot: %w", err)
+	files, err := blob.Open(o.Dir)
+	if err != nil {
+		return nil, err
 	}
-	return &Depot{o: o, channel: regexp.MustCompile(`^[a-z0-9-]{1,32}$`)}, nil
+	return &Depot{o: o, files: files, channel: regexp.MustCompile(`^[a-z0-9-]{1,32}$`)}, nil
 }
 
 // NewRelease is what a release engineer says of a bundle; the rest is in its manifest.

@@ -3,17 +3,14 @@ package depot
 import (
 	"archive/tar"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"syscall"
 
 	"github.com/klauspost/compress/zstd"
 
+	"connecthub/hub/blob"
 	"connecthub/models"
 	"connecthub/models/manifest"
 )
@@ -21,10 +18,7 @@ import (
 // MaxBundle is the largest bundle that is taken.
 const MaxBundle = 16 << 30
 
-const (
-	maxWindow  = 8 << 20
-	copyBuffer = 256 << 10
-)
+const maxWindow = 8 << 20
 
 // stored is a bundle on disk, verified as far as its head.
 type stored struct {
@@ -33,39 +27,18 @@ type stored struct {
 	manifest manifest.Manifest
 }
 
-// keep streams a bundle to disk, hashes it on the way, and gives it its final name only when it is
-// whole and has a valid head. What is refused leaves nothing behind.
+// keep takes a bundle with a valid head. What is refused leaves nothing behind.
 func (d *Depot) keep(ctx context.Context, r io.Reader) (stored, error) {
-	part, err := os.CreateTemp(d.o.Dir, "*.part")
-	if err != nil {
-		return stored{}, diskRefusal(fmt.Errorf("cannot keep the bundle: %w", err))
-	}
-	defer func() { _ = os.Remove(part.Name()) }()
-	defer func() { _ = part.Close() }()
-	sum := sha256.New()
-	limited := io.LimitReader(reader{ctx, r}, MaxBundle+1)
-	size, err := io.CopyBuffer(io.MultiWriter(part, sum), limited, make([]byte, copyBuffer))
-	if err != nil {
-		return stored{}, diskRefusal(fmt.Errorf("cannot keep the bundle: %w", err))
-	}
-	if size > MaxBundle {
+	var s stored
+	taken, err := d.files.Take(ctx, r, MaxBundle, func(f *os.File) (err error) {
+		s.manifest, err = readHead(f)
+		return err
+	})
+	if errors.Is(err, blob.ErrTooLarge) {
 		return stored{}, invalid("it is larger than 16 GiB")
 	}
-	head, err := readHead(part)
-	if err != nil {
-		return stored{}, err
-	}
-	s := stored{digest: hex.EncodeToString(sum.Sum(nil)), size: size, manifest: head}
-	if err := part.Sync(); err != nil {
-		return stored{}, diskRefusal(fmt.Errorf("cannot keep the bundle: %w", err))
-	}
-	if err := os.Chmod(part.Name(), 0o640); err != nil {
-		return stored{}, fmt.Errorf("cannot keep the bundle: %w", err)
-	}
-	if err := os.Rename(part.Name(), d.path(s.digest)); err != nil {
-		return stored{}, diskRefusal(fmt.Errorf("cannot keep the bundle: %w", err))
-	}
-	return s, syncFolder(d.o.Dir)
+	s.digest, s.size = taken.Digest, taken.Size
+	return s, err
 }
 
 // readHead reads the manifest, which is the first entry of every bundle.
@@ -100,65 +73,8 @@ func readHead(f *os.File) (manifest.Manifest, error) {
 
 // Open gives the bundle with this digest for serving. A digest that is none, or of no bundle, is
 // not found.
-func (d *Depot) Open(digest string) (*os.File, error) {
-	if !ValidDigest(digest) {
-		return nil, models.NotFound()
-	}
-	f, err := os.Open(d.path(digest))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, models.NotFound()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot open the bundle: %w", err)
-	}
-	return f, nil
-}
-
-// ValidDigest says whether text is a lower-case hex SHA-256.
-func ValidDigest(text string) bool {
-	if len(text) != 2*sha256.Size {
-		return false
-	}
-	for i := range len(text) {
-		if c := text[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
-func (d *Depot) path(digest string) string { return filepath.Join(d.o.Dir, digest) }
-
-func syncFolder(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("cannot sync the depot: %w", err)
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("cannot sync the depot: %w", err)
-	}
-	return nil
-}
-
-func diskRefusal(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return &models.Refusal{Kind: models.KindUnavailable, Code: "disk_full"}
-	}
-	return err
-}
+func (d *Depot) Open(digest string) (*os.File, error) { return d.files.Open(digest) }
 
 func invalid(why string) error {
 	return &models.Refusal{Kind: models.KindInvalid, Code: "invalid_bundle", Field: "bundle", Subject: why}
-}
-
-type reader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r reader) Read(p []byte) (int, error) {
-	if err := context.Cause(r.ctx); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }
