@@ -37,7 +37,9 @@ func (a *Audit) verifier(tx *store.Tx) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewVerifier(state.HubID, a.o.Keys.Verifier()), nil
+	v := NewVerifier(state.HubID, a.o.Keys.Verifier())
+	v.life = state.Incarnation
+	return v, nil
 }
 
 // organizations lists the one named, or all.

@@ -31,7 +31,11 @@ type Checkpoint struct {
 	Hash         string                `json:"hash"`
 	At           time.Time             `json:"at"`
 	Statement    string                `json:"statement"`
+	Incarnation  uint64                `json:"-"` // of the hub, when it signed
 }
+
+// ActionRestored is the record with which a log goes on that was restored from a backup.
+const ActionRestored = "hub_restored"
 
 // SignCheckpoints signs where the chains stand that have grown enough or waited long enough.
 func (a *Audit) SignCheckpoints(ctx context.Context) error {
@@ -46,7 +50,7 @@ func (a *Audit) SignCheckpoints(ctx context.Context) error {
 	}
 	var failed []error
 	for _, head := range heads {
-		if err := a.checkpoint(ctx, head.OrganizationID, false); err != nil {
+		if err := a.checkpoint(ctx, head.OrganizationID, whenDue); err != nil {
 			failed = append(failed, fmt.Errorf("cannot sign the log of organization %s: %w",
 				head.OrganizationID, err))
 		}
@@ -68,7 +72,7 @@ func (a *Audit) Checkpoints(ctx context.Context, only models.OrganizationID) ([]
 	}
 	var current []Checkpoint
 	for _, o := range all {
-		if err := a.checkpoint(ctx, o.ID, true); err != nil {
+		if err := a.checkpoint(ctx, o.ID, atOnce); err != nil {
 			return nil, fmt.Errorf("cannot sign the log of %s: %w", o.Name, err)
 		}
 		err := a.o.Store.View(ctx, func(tx *store.Tx) error {
@@ -87,10 +91,49 @@ func (a *Audit) Checkpoints(ctx context.Context, only models.OrganizationID) ([]
 	return current, nil
 }
 
-// checkpoint signs where a chain stands, if it has grown since the last time; unless now, only
-// after some time or many records. It signs nothing that does not follow from what it signed last.
+// SignRestored signs for every log that it goes on from a backup, with its last record of that (R34).
+// Only whoever has the hub's key in hand may say so: without it a cut log stays a cut log.
+func (a *Audit) SignRestored(ctx context.Context) error {
+	var all []models.Organization
+	err := a.o.Store.View(ctx, func(tx *store.Tx) error {
+		var err error
+		all, err = organizations(tx, "")
+		return err
+	})
+	failed := []error{err}
+	for _, o := range all {
+		if err := a.checkpoint(ctx, o.ID, restored); err != nil {
+			failed = append(failed, fmt.Errorf("cannot sign the log of %s: %w", o.Name, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// occasion is why a checkpoint is signed.
+type occasion int
+
+const (
+	whenDue occasion = iota // after some time or many records
+	atOnce
+	restored
+)
+
+// lastRestored is the newest record of a restore after a place, or 0.
+func lastRestored(s *store.Scope, after int64) (found int64, err error) {
+	for r, err := range stored(s, after) {
+		if err != nil {
+			return 0, err
+		}
+		if r.Action == ActionRestored {
+			found = r.Sequence
+		}
+	}
+	return found, nil
+}
+
+// checkpoint signs where a chain stands, if it has grown since the last time. It signs nothing that does not follow from what it signed last.
 // It reads on a snapshot, so that nobody who writes a record waits for it.
-func (a *Audit) checkpoint(ctx context.Context, o models.OrganizationID, now bool) error {
+func (a *Audit) checkpoint(ctx context.Context, o models.OrganizationID, why occasion) error {
 	var c *models.AuditCheckpoint
 	err := a.o.Store.View(ctx, func(tx *store.Tx) error {
 		s, at := tx.In(o), a.now()
@@ -100,7 +143,7 @@ func (a *Audit) checkpoint(ctx context.Context, o models.OrganizationID, now boo
 			return err
 		}
 		last, err := s.LastAuditCheckpoint()
-		if err != nil || !due(head, last, now, at) {
+		if err != nil || !due(head, last, why != whenDue, at) {
 			return err
 		}
 		v, err := a.verifier(tx)
@@ -112,8 +155,18 @@ func (a *Audit) checkpoint(ctx context.Context, o models.OrganizationID, now boo
 		}
 		c = &models.AuditCheckpoint{Number: head.Checkpoints + 1, Sequence: head.Sequence,
 			Hash: head.Hash, At: at}
-		c.Statement, err = sign(a.o.Keys, v.hub, typeCheckpoint, claims{Organization: o,
-			Number: c.Number, Sequence: c.Sequence, Hash: c.Hash, At: c.At})
+		says := claims{Organization: o, Number: c.Number, Sequence: c.Sequence, Hash: c.Hash,
+			At: c.At, Incarnation: v.life}
+		if why == restored {
+			from := head.PrunedSequence
+			if last != nil {
+				from = last.Sequence
+			}
+			if says.Restored, err = lastRestored(s, from); err != nil {
+				return err
+			}
+		}
+		c.Statement, err = sign(a.o.Keys, v.hub, typeCheckpoint, says)
 		return err
 	})
 	if err != nil || c == nil {
@@ -226,7 +279,8 @@ func (a *Audit) ReadCheckpoints(ctx context.Context, r io.Reader) ([]Checkpoint,
 			return nil, fmt.Errorf("line %d: %w: %w", n, ErrKept, err)
 		}
 		all = append(all, Checkpoint{Organization: signed.Organization, Sequence: signed.Sequence,
-			Hash: signed.Hash, At: signed.At, Statement: c.Statement})
+			Hash: signed.Hash, At: signed.At, Statement: c.Statement,
+			Incarnation: signed.Incarnation})
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("cannot read the checkpoints: %w", err)

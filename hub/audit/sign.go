@@ -27,6 +27,10 @@ type claims struct {
 	Sequence int64     `json:"sequence"`
 	Hash     string    `json:"hash"`
 	At       time.Time `json:"at"`
+	// Incarnation is the life of the hub in which it signed, and Restored the record with which the
+	// log goes on after a backup was put back: what older lives signed from there on is not in it.
+	Incarnation uint64 `json:"incarnation,omitempty"`
+	Restored    int64  `json:"restored,omitempty"`
 }
 
 func (c claims) same(o claims) bool {
@@ -46,6 +50,7 @@ func sign(k *keys.Hub, hub, typ string, c claims) (string, error) {
 // Verifier checks logs against what one hub has signed. It is safe for concurrent use.
 type Verifier struct {
 	hub  string
+	life uint64 // the hub's incarnation
 	key  ed25519.PublicKey
 	seen sync.Map // statement → claims: a signature is checked once
 	off  guard    // for mutants in tests: what is not checked

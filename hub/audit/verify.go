@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"connecthub/models"
 	"connecthub/models/store"
@@ -36,7 +37,18 @@ type Result struct {
 	First, Last  int64 // of the records that are there
 	Signed       int64 // the newest record that a checkpoint covers
 	Old          int   // kept checkpoints from before the cut, which nothing is left to hold against
-	Fault        *Fault
+	// Restored is the newest restore from a backup that the hub has signed, and Lost the last record
+	// that a kept checkpoint shows to have been in the log before it.
+	Restored *Restore
+	Lost     int64
+	Fault    *Fault
+}
+
+// Restore is where a log goes on after a backup was put back.
+type Restore struct {
+	From        int64 // the first record of the new life
+	At          time.Time
+	Incarnation uint64
 }
 
 // Verify checks the logs of one organization or of all, on one snapshot, also against checkpoints

@@ -20,6 +20,7 @@ type walker struct {
 	log    Log
 	points map[int64][]point
 	high   point // the highest
+	lives  []Restore
 	result Result
 	fault  *Fault
 
@@ -84,6 +85,7 @@ func (w *walker) signed() {
 			return
 		}
 		w.hold(point{c.Sequence, c.Hash, fmt.Sprintf("checkpoint %d", c.Number)})
+		w.live(c.Statement)
 		next++
 	}
 	if stored := w.log.Head.Checkpoints; stored != next-1 && w.v.keeps(guardCount) {
@@ -92,9 +94,33 @@ func (w *walker) signed() {
 	}
 }
 
+// live notes a restore that a good checkpoint tells of.
+func (w *walker) live(statement string) {
+	c, err := w.v.open(typeCheckpoint, statement)
+	if err != nil || c.Restored == 0 {
+		return
+	}
+	w.lives = append(w.lives, Restore{From: c.Restored, At: c.At, Incarnation: c.Incarnation})
+	w.result.Restored = &w.lives[len(w.lives)-1]
+}
+
+// lost says whether a checkpoint is of a record that a restore has taken away.
+func (w *walker) lost(c Checkpoint) bool {
+	for _, r := range w.lives {
+		if c.Incarnation < r.Incarnation && c.Sequence >= r.From {
+			return true
+		}
+	}
+	return false
+}
+
 // kept takes the checkpoints from elsewhere.
 func (w *walker) kept(checkpoints []Checkpoint) {
 	for _, c := range checkpoints {
+		if w.lost(c) {
+			w.result.Lost = max(w.result.Lost, c.Sequence)
+			continue
+		}
 		w.hold(point{c.Sequence, c.Hash, "the checkpoint of " + c.At.UTC().Format(timeForm) +
 			" that was kept elsewhere"})
 	}

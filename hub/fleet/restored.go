@@ -13,11 +13,13 @@ import (
 type Restored struct {
 	Incarnation                               uint64
 	Sessions, Registrations, Offers, Clusters int
+	RecoveryCodes                             int
 }
 
 // Restore makes a database that comes from a backup safe to serve, in one transaction (R34): a new
-// incarnation, above every one that a lost life can have had; no session, no ticket, no offer; and no
-// permit for a cluster until all its members have polled. Hubs that serve it read everything again.
+// incarnation, above every one that a lost life can have had; no session, no ticket, no offer, and
+// nothing that works once or was revoked since; and no permit for a cluster until all its members
+// have polled. Hubs that serve it read everything again.
 func Restore(ctx context.Context, s *store.Store, a models.Actor, now time.Time) (Restored, error) {
 	now = now.UTC().Truncate(time.Microsecond)
 	var done Restored
@@ -50,6 +52,10 @@ func void(h *store.Hub, done *Restored, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	codes, err := h.VoidRecoveryCodes()
+	if err != nil {
+		return err
+	}
 	registrations, err := h.VoidRegistrations(now)
 	if err != nil {
 		return err
@@ -66,6 +72,7 @@ func void(h *store.Hub, done *Restored, now time.Time) error {
 		return err
 	}
 	done.Sessions, done.Registrations = int(sessions), int(registrations)
+	done.RecoveryCodes = int(codes)
 	done.Offers, done.Clusters = int(offers), len(clusters)
 	return h.HoldAllClusters()
 }

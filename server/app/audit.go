@@ -119,6 +119,15 @@ func verdict(r audit.Result) string {
 	if r.Old > 0 {
 		text += fmt.Sprintf("; %d checkpoints are older than what is kept", r.Old)
 	}
+	if r.Restored == nil {
+		return text
+	}
+	text += fmt.Sprintf("; the log was restored from a backup by %s and goes on with record %d",
+		r.Restored.At.UTC().Format(time.RFC3339), r.Restored.From)
+	if r.Lost > 0 {
+		text += fmt.Sprintf(": what was recorded before the restore from there to record %d, as a "+
+			"checkpoint that was kept elsewhere shows, is lost", r.Lost)
+	}
 	return text
 }
 

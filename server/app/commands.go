@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"connecthub/hub/depot"
-	"connecthub/hub/fleet"
 	"connecthub/models"
 	"connecthub/scheduler/window"
 	"connecthub/server/config"
@@ -128,23 +127,6 @@ func (c command) setState(ctx context.Context, choice config.ReleaseChoice,
 		return err
 	}
 	fmt.Fprintf(c.out, "%s is %s\n", r.Version, r.State)
-	return nil
-}
-
-// restored refuses while a hub serves the default database: it would go on as before.
-func (c command) restored(ctx context.Context) error {
-	unlock, err := alone(c.line.Config)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	done, err := fleet.Restore(ctx, c.hub.store, actor(models.Organization{}), time.Now())
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c.out, "incarnation %d: ended %d sessions, %d registrations and %d offers; "+
-		"%d clusters wait for all their nodes\n", done.Incarnation, done.Sessions,
-		done.Registrations, done.Offers, done.Clusters)
 	return nil
 }
 
