@@ -154,6 +154,22 @@ func (i *Identity) SetDomain(ctx context.Context, a models.Actor, name, domain s
 	return err
 }
 
+// RequireSecondFactor demands a passkey of everybody in an organization, the vendor's too, or does
+// not any more. Nobody is locked out: who has none can add one.
+func (i *Identity) RequireSecondFactor(ctx context.Context, a models.Actor, name string,
+	required bool) error {
+	return i.operate(ctx, a, name, "organization_changed", func(tx *store.Tx,
+		o models.Organization, c *models.Change) error {
+		if o.RequireSecondFactor == required {
+			return store.ErrUnchanged
+		}
+		before := settingsOf(o)
+		o.RequireSecondFactor = required
+		c.Before, c.After = settingsRecord(before), settingsRecord(settingsOf(o))
+		return tx.In(o.ID).SaveSettings(o)
+	})
+}
+
 // operate is what the hub's operator does to an organization. What is so already is no error, and
 // no change.
 func (i *Identity) operate(ctx context.Context, a models.Actor, name, action string,

@@ -29,6 +29,8 @@ func (c command) peopleCommand(ctx context.Context, words string) (done bool, er
 		return true, c.lock(ctx, tenants.Enable.Name, who.EnableOrganization, "enabled")
 	case "organization set-domain <name>", "organization set-domain <name> <domain>":
 		return true, c.setDomain(ctx, tenants.Domain.Name, tenants.Domain.Domain)
+	case "organization require-second-factor <name>":
+		return true, c.requireFactor(ctx, tenants.SecondFactor.Name, !tenants.SecondFactor.Off)
 	case "organization invite <name> <email>":
 		o, err := who.Organization(ctx, tenants.Invite.Name)
 		if err != nil {
@@ -110,6 +112,22 @@ func (c command) setDomain(ctx context.Context, name, domain string) error {
 		fmt.Fprintf(c.out, "%s has no domain\n", o.Name)
 	} else {
 		fmt.Fprintf(c.out, "%s has the domain %s\n", o.Name, domain)
+	}
+	return nil
+}
+
+func (c command) requireFactor(ctx context.Context, name string, required bool) error {
+	o, err := c.hub.identity.Organization(ctx, name)
+	if err != nil {
+		return fmt.Errorf("cannot find organization %q: %w", name, err)
+	}
+	if err := c.hub.identity.RequireSecondFactor(ctx, actor(o), name, required); err != nil {
+		return err
+	}
+	if required {
+		fmt.Fprintf(c.out, "%s demands a second factor\n", o.Name)
+	} else {
+		fmt.Fprintf(c.out, "%s demands no second factor\n", o.Name)
 	}
 	return nil
 }

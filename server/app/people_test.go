@@ -55,6 +55,16 @@ func TestCommandsInviteLockOutAndVerifyDomains(t *testing.T) {
 		t.Error("there was nothing to reset, but the session ended")
 	}
 	must("organization", "invite", "osaka", "second@osaka.example", "--role", "read_only_admin")
+	must("organization", "require-second-factor", "Vendor")
+	must("organization", "require-second-factor", "Osaka")
+	if a := r.ask("GET", "/api/admin/v1/clusters", ""); a.status != 403 ||
+		!strings.Contains(a.body, "second_factor_required") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	must("organization", "require-second-factor", "osaka", "--off")
+	if a := r.ask("GET", "/api/admin/v1/clusters", ""); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
 	must("organization", "set-domain", "Osaka")
 	must("organization", "set-domain", "Osaka", "example.org")
 	for _, args := range [][]string{{"user", "disable", "boss@osaka.example"},

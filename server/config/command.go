@@ -48,6 +48,10 @@ type Organization struct {
 		Name   string `arg:"" help:"Name of the organization."`
 		Domain string `arg:"" optional:"" help:"Domain that you have verified; none takes it away."`
 	} `cmd:"" name:"set-domain" help:"Give an organization its domain. The hub looks nothing up."`
+	SecondFactor struct {
+		Name string `arg:"" help:"Name of the organization; the vendor's too."`
+		Off  bool   `help:"Demand none any more."`
+	} `cmd:"" name:"require-second-factor" help:"Demand a passkey of everybody in an organization."`
 	Invite struct {
 		Name  string `arg:"" help:"Name of the organization."`
 		Email string `arg:"" help:"E-mail address of the person."`
