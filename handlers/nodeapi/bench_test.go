@@ -33,8 +33,9 @@ func BenchmarkIdlePoll(b *testing.B) {
 	public := n.key.Public().(ed25519.PublicKey)
 	bare := echo.New()
 	bare.POST(wire.PathPoll, func(c echo.Context) error {
-		p, ok := wire.ReadProof(c.Request().Header.Get(wire.HeaderProof))
-		if !ok || !ed25519.Verify(public, []byte(p.Signed), p.Signature[:]) {
+		var scratch wire.ProofScratch
+		p, ok := wire.ReadProof(c.Request().Header.Get(wire.HeaderProof), &scratch)
+		if !ok || !ed25519.Verify(public, p.Signed, p.Signature[:]) {
 			return echo.ErrUnauthorized
 		}
 		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, same)

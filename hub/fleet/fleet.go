@@ -15,6 +15,7 @@ import (
 	"connecthub/hub/keys"
 	"connecthub/models"
 	"connecthub/models/store"
+	"connecthub/models/wire"
 )
 
 // Options are what a Fleet needs.
@@ -47,6 +48,7 @@ type Fleet struct {
 	tokens  tokens
 	nonces  nonces
 	member  membership
+	scratch sync.Pool // *wire.ProofScratch
 	events  broker
 	// releases are as they were when the roster was last read because of them.
 	releases atomic.Pointer[map[models.ReleaseID]models.ReleaseState]
@@ -70,7 +72,8 @@ func New(o Options) (*Fleet, error) {
 		o.NodePagePort = func(models.FQDN) int { return 8445 }
 	}
 	return &Fleet{o: o, replica: uuid.NewString(),
-		member: membership{wake: make(chan struct{}, 1)}}, nil
+		member:  membership{wake: make(chan struct{}, 1)},
+		scratch: sync.Pool{New: func() any { return new(wire.ProofScratch) }}}, nil
 }
 
 // Run loads the roster, unless Start has, and keeps it up to date until ctx ends.

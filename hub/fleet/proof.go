@@ -55,7 +55,9 @@ func (f *Fleet) Authenticate(ctx context.Context, c wire.Credentials) (NodeIdent
 func (f *Fleet) checkProof(c wire.Credentials, v *verified, token [sha256.Size]byte) (
 	learned bool, err error) {
 	invalid := models.Unauthorized("invalid_dpop_proof")
-	p, ok := wire.ReadProof(c.Proof)
+	scratch, _ := f.scratch.Get().(*wire.ProofScratch)
+	defer f.scratch.Put(scratch)
+	p, ok := wire.ReadProof(c.Proof, scratch)
 	if !ok {
 		return false, invalid
 	}
@@ -77,7 +79,7 @@ func (f *Fleet) checkProof(c wire.Credentials, v *verified, token [sha256.Size]b
 	if g == nil {
 		return false, models.Unauthorized(wire.CodeUseNonce)
 	}
-	if !ed25519.Verify(v.public, []byte(p.Signed), p.Signature[:]) {
+	if !ed25519.Verify(v.public, p.Signed, p.Signature[:]) {
 		return false, invalid
 	}
 	if !g.spend(spentIDOf("proof", v.node.KeyThumb, p.Claims.ID)) {

@@ -74,40 +74,41 @@ func (p Prover) Sign(c ProofClaims) (string, error) {
 // Proof is a proof taken apart; nothing in it has been checked.
 type Proof struct {
 	Head      string // its first part, as it stands
-	Signed    string // what the signature covers
+	Signed    []byte // what the signature covers; it lies in the scratch
 	Signature [ed25519.SignatureSize]byte
 	Claims    ProofClaims
 }
 
+// ProofScratch is where a proof is taken apart; it serves one proof at a time.
+type ProofScratch struct{ text, body [MaxProof]byte }
+
 // ReadProof takes a proof apart. It refuses what is not of the form of RFC 9449, and claims that are
-// not there once as text or a number.
-func ReadProof(text string) (Proof, bool) {
+// not text or a number as they should be.
+func ReadProof(text string, scratch *ProofScratch) (Proof, bool) {
 	var p Proof
 	cut := strings.LastIndexByte(text, '.')
-	if cut < 0 || len(text) > MaxProof {
+	if cut < 0 || len(text) > MaxProof ||
+		strict.DecodedLen(len(text)-cut-1) != ed25519.SignatureSize {
 		return p, false
 	}
-	p.Signed = text[:cut]
-	if strict.DecodedLen(len(text)-cut-1) != ed25519.SignatureSize {
+	whole := scratch.text[:copy(scratch.text[:], text)]
+	if n, err := strict.Decode(p.Signature[:], whole[cut+1:]); err != nil || n != len(p.Signature) {
 		return p, false
 	}
-	if _, err := strict.Decode(p.Signature[:], []byte(text[cut+1:])); err != nil {
+	p.Signed = whole[:cut]
+	head := strings.IndexByte(text, '.')
+	if head == cut || strings.IndexByte(text[head+1:cut], '.') >= 0 {
 		return p, false
 	}
-	var body string
-	var ok bool
-	p.Head, body, ok = strings.Cut(p.Signed, ".")
-	if !ok || strings.Contains(body, ".") {
-		return p, false
-	}
-	raw, err := strict.DecodeString(body)
+	p.Head = text[:head]
+	n, err := strict.Decode(scratch.body[:], whole[head+1:cut])
 	if err != nil {
 		return p, false
 	}
-	if readUsualClaims(raw, &p.Claims) {
+	if readUsualClaims(scratch.body[:n], &p.Claims) {
 		return p, true
 	}
-	return p, json.Unmarshal(raw, &p.Claims) == nil
+	return p, json.Unmarshal(scratch.body[:n], &p.Claims) == nil
 }
 
 // readUsualClaims reads what Sign writes, where no text needs an escape. What it reads, encoding/json
