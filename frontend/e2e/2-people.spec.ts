@@ -115,7 +115,9 @@ for (const { language, organization, admin, reader } of teams) {
       await console.dialog().getByRole('radio', { name: w.role.full_admin }).check({ force: true });
       await console.button(w.users.setRole, console.dialog()).click();
       await expect(console.row('user', reader.email)).toHaveAttribute('data-role', 'full_admin');
-      await other.page.goto('/');
+      await other.page.goto('/'); // another role begins with another session
+      await other.heading(w.signIn.title).waitFor();
+      await other.signIn(reader);
       await expect(other.button(w.list.add)).toBeVisible();
 
       await console.choose(reader.name, w.users.disable);

@@ -41,12 +41,15 @@ async function bait(console: Console, lure: Lure): Promise<string> {
   const dialog = console.dialog();
   await console.field(w.add.name, dialog).fill(lure.name);
   await console.field(w.add.fqdn, dialog).fill(lure.fqdn);
-  const answer = page.waitForResponse((r) => r.url().endsWith('/api/admin/v1/registrations')
-    && r.request().method() === 'POST' && r.status() === 201);
   await console.button(w.add.submit, dialog).click();
-  const { open_url } = await (await answer).json() as { open_url: string };
   await page.locator('input[name=username]').waitFor(); // the attacker is led there too, and stops
-  return open_url;
+  const answer = await page.request.get(`${hub.url}/api/admin/v1/registrations`);
+  const { items } = await answer.json() as {
+    items: { display_name: string; state: string; open_url?: string }[];
+  };
+  const begun = items.find((one) => one.display_name === lure.name && one.state === 'pending');
+  expect(begun?.open_url).toContain(`https://${lure.fqdn}:`);
+  return begun!.open_url!;
 }
 
 /** The victim's administrator opens the link, signs in on the node, and allows what it asks. */

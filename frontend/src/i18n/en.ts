@@ -596,7 +596,7 @@ const en = {
       read_only_admin: 'Sees clusters and people and changes nothing; does not see admin activities.',
     },
     roleTitle: 'Change the role of {{name}}?',
-    roleText: 'It holds from the next request of that person on.',
+    roleText: 'Every session and API token of this person ends; the new role holds from the next sign-in.',
     roleChanged: '{{name}}: {{role}}.',
     disableTitle: 'Disable {{name}}?',
     disableText: 'Every session and API token of this person ends at once. You can enable the account again.',

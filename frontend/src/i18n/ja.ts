@@ -598,7 +598,7 @@ const ja: Messages = {
       read_only_admin: 'クラスタとユーザを閲覧できますが、変更はできません。管理者の操作は閲覧できません。',
     },
     roleTitle: '{{name}} さんのロールを変更しますか?',
-    roleText: 'その人の次の要求から適用されます。',
+    roleText: 'この人のセッションと API トークンはすべて終了し、新しいロールは次のサインインから適用されます。',
     roleChanged: '{{name}} さん: {{role}}',
     disableTitle: '{{name}} さんを無効にしますか?',
     disableText: 'この人のセッションと API トークンはすべて直ちに終了します。後で有効に戻せます。',
