@@ -181,6 +181,13 @@ func recoveryCodes(t *testing.T, s *store.Store) {
 		store.ErrUnchanged)
 	replace()
 	want(t, "left", left(), 0)
+	replace("d", "e")
+	must(t, hub(s, func(h *store.Hub) error {
+		n, err := h.VoidRecoveryCodes()
+		want(t, "voided", n, 2)
+		return err
+	}))
+	want(t, "left after a restore", left(), 0)
 }
 
 func (w World) challenge(hash string) *models.SignInChallenge {
