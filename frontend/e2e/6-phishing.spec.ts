@@ -82,7 +82,7 @@ async function nodePage(browser: Browser, lure: Lure, link: string): Promise<Pag
 
 test('a link of another organization that is allowed registers nothing, and both sides see it',
   async ({ browser }) => {
-    test.setTimeout(420_000);
+    test.setTimeout(600_000);
     const attacker = await Console.open(browser, 'en');
     await attacker.accept(newOrganization(mallory.organization, 'en', mallory.email), mallory.name,
       mallory.password);
