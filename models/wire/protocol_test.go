@@ -35,7 +35,8 @@ func messages() map[string]any {
 		wire.JoinResponse{}, wire.TokenRequest{}, wire.TokenResponse{}, wire.PollRequest{},
 		wire.PollResponse{}, wire.PermitClaims{}, wire.ConfirmRequest{}, wire.ConfirmResponse{},
 		wire.Problem{}, wire.StatementClaims{}, wire.AssertionClaims{}, wire.ProofClaims{},
-		wire.RotateRequest{}, wire.RotationClaims{}, wire.RotateResponse{}} {
+		wire.RotateRequest{}, wire.RotationClaims{}, wire.RotateResponse{},
+		wire.ChainRequest{}, wire.LinkClaims{}, wire.ChainClaims{}} {
 		all[reflect.TypeOf(m).Name()] = m
 	}
 	return all
@@ -113,7 +114,7 @@ func TestTheProtocolPageNamesEveryPathAndEverySignature(t *testing.T) {
 		wire.PathBundles, wire.TypeTicket, wire.TypeJoin, wire.TypeClaim, wire.TypeAssertion,
 		wire.TypeAccess, wire.TypePermit, wire.TypeStatement, wire.PathKeys, wire.TypeProof,
 		wire.TypeRotation, wire.HeaderNonce, wire.CodeUseNonce, wire.CodeProofReplayed,
-		wire.CodeStaleCredential} {
+		wire.CodeStaleCredential, wire.PathChain, wire.TypeLink, wire.TypeChain} {
 		if !strings.Contains(text, word) {
 			t.Errorf("the page does not name %s", word)
 		}
