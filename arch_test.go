@@ -43,7 +43,7 @@ var packageMap = map[string]string{
 	"hub/identity/passkeytest": "github.com/fxamacker/cbor/v2",
 
 	"hub/blob":     "models",
-	"hub/software": "models models/store hub/blob golang.org/x/time/rate",
+	"hub/software": "models models/store hub/blob",
 	"hub/depot":    "models models/manifest models/store hub/audit hub/blob github.com/klauspost/compress/…",
 
 	"handlers":                 "models models/wire github.com/labstack/echo/… github.com/google/uuid github.com/prometheus/… golang.org/x/time/rate",
@@ -51,7 +51,7 @@ var packageMap = map[string]string{
 	"handlers/adminapi/gen":    "github.com/labstack/echo/… github.com/oapi-codegen/runtime/… github.com/getkin/kin-openapi/…",
 	"handlers/adminapi/client": "github.com/oapi-codegen/runtime/…",
 	"handlers/nodeapi":         "models models/wire handlers hub/fleet github.com/labstack/echo/…",
-	"handlers/binaries":        "models handlers hub/software github.com/labstack/echo/…",
+	"handlers/binaries":        "models handlers hub/software github.com/labstack/echo/… golang.org/x/time/rate",
 	"handlers/depotapi":        "models models/wire handlers hub/fleet hub/depot github.com/labstack/echo/…",
 
 	"server":        "server/app",

@@ -15,13 +15,14 @@ const (
 	Schedules    Category = "schedules"
 	Upgrades     Category = "upgrades"
 	Releases     Category = "releases"
+	Downloads    Category = "downloads"
 	Hub          Category = "hub"
 )
 
 // Categories lists them in the order in which they are shown.
 func Categories() []Category {
 	return []Category{SignIn, Users, Organization, Registration, Clusters, Schedules, Upgrades,
-		Releases, Hub}
+		Releases, Downloads, Hub}
 }
 
 // Name is what a person reads.
@@ -44,6 +45,8 @@ func (c Category) Name(language string) string {
 		en, ja = "Upgrades", "アップグレード"
 	case Releases:
 		en, ja = "Releases", "リリース"
+	case Downloads:
+		en, ja = "Software downloads", "ソフトウェアのダウンロード"
 	case Hub:
 		en, ja = "Hub", "ハブ"
 	default:
@@ -200,6 +203,18 @@ func kinds() map[string]kind {
 
 		"release_published":     {Releases, "Release Was Published", "リリースが公開されました"},
 		"release_state_changed": {Releases, "Release State Was Changed", "リリースの状態が変更されました"},
+
+		"software_added":           {Downloads, "Software Was Added", "ソフトウェアが追加されました"},
+		"software_withdrawn":       {Downloads, "Software Was Withdrawn", "ソフトウェアが取り下げられました"},
+		"eula_published":           {Downloads, "License Agreement Was Published", "ライセンス契約が公開されました"},
+		"eula_accepted":            {Downloads, "License Agreement Was Accepted", "ライセンス契約に同意しました"},
+		"entitlement_added":        {Downloads, "Entitlement Was Added", "権限(契約)が追加されました"},
+		"entitlement_ended":        {Downloads, "Entitlement Was Ended", "権限(契約)が終了されました"},
+		"download_key_generated":   {Downloads, "Download Key Was Generated", "ダウンロードキーが生成されました"},
+		"download_key_revoked":     {Downloads, "Download Key Was Revoked", "ダウンロードキーが失効されました"},
+		"identity_token_generated": {Downloads, "Identity Token Was Generated", "ID トークンが生成されました"},
+		"identity_token_revoked":   {Downloads, "Identity Token Was Revoked", "ID トークンが失効されました"},
+		"identity_token_rotated":   {Downloads, "Identity Token Was Rotated", "ID トークンが更新されました"},
 
 		"hub_restored":       {Hub, "Hub Was Restored", "ハブが復元されました"},
 		"restore_wait_ended": {Hub, "Wait After Restore Ended", "復元後の待機が終了しました"},

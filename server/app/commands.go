@@ -50,6 +50,9 @@ func (c command) run(ctx context.Context, words string) error {
 	if done, err := c.auditCommand(ctx, words); done {
 		return err
 	}
+	if done, err := c.softwareCommand(ctx, words); done {
+		return err
+	}
 	if done, err := c.oidcCommand(ctx, words); done {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"connecthub/hub/identity"
 	"connecthub/hub/oidc"
 	"connecthub/hub/seal"
+	"connecthub/hub/software"
 	"connecthub/models"
 	"connecthub/models/store"
 	"connecthub/server/config"
@@ -25,6 +26,7 @@ type hub struct {
 	identity *identity.Identity
 	depot    *depot.Depot
 	seal     *seal.Sealer
+	software *software.Software
 	oidc     *oidc.OIDC   // only while the hub serves
 	audit    *audit.Audit // only while the hub serves
 }
@@ -90,6 +92,10 @@ func fill(ctx context.Context, s *store.Store, c config.Config, now func() time.
 	if err != nil {
 		return nil, err
 	}
+	offered, err := software.New(software.Options{Dir: c.SoftwareFiles(), Store: s, Now: now, Log: log})
+	if err != nil {
+		return nil, err
+	}
 	people := identity.New(identity.Options{Store: s, Now: now, Log: log, PublicURL: c.Public()})
 	if err := people.EnsureVendor(ctx, itself()); err != nil {
 		return nil, err
@@ -101,7 +107,7 @@ func fill(ctx context.Context, s *store.Store, c config.Config, now func() time.
 	if err != nil {
 		return nil, fmt.Errorf("cannot name the hub: %w", err)
 	}
-	return &hub{store: s, depot: d, identity: people, seal: sealer}, nil
+	return &hub{store: s, depot: d, identity: people, seal: sealer, software: offered}, nil
 }
 
 // itself is the hub as the one who acts.

@@ -12,6 +12,7 @@ import (
 
 	"connecthub/handlers"
 	"connecthub/handlers/adminapi"
+	"connecthub/handlers/binaries"
 	"connecthub/handlers/depotapi"
 	"connecthub/handlers/nodeapi"
 
@@ -126,7 +127,7 @@ func (s *service) console(metrics *handlers.Metrics) (*echo.Echo, error) {
 
 func (s *service) node(metrics *handlers.Metrics) (*echo.Echo, error) {
 	e, err := s.edge(metrics, handlers.Options{
-		LongLived: []string{"/depot/"},
+		LongLived: []string{"/depot/", binaries.Route},
 		Quiet:     []string{"/api/node/v1/poll", "/healthz", "/readyz"},
 		HTTPS:     true,
 	})
@@ -136,6 +137,8 @@ func (s *service) node(metrics *handlers.Metrics) (*echo.Echo, error) {
 	s.health.register(e)
 	nodeapi.Register(e, s.fleet)
 	depotapi.Register(e, s.hub.depot, s.fleet.AllowFetch, s.fleet.Nonce)
+	binaries.Register(e, binaries.Options{Software: s.hub.software, Now: s.around.Now,
+		Log: s.around.Log})
 	return e, nil
 }
 

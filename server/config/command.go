@@ -24,6 +24,8 @@ type Line struct {
 	Organization Organization `cmd:"" help:"The tenants."`
 	User         User         `cmd:"" help:"The people."`
 	Release      Release      `cmd:"" help:"The vendor's releases."`
+	Software     Software     `cmd:"" help:"What the vendor offers for download."`
+	Entitlement  Entitlement  `cmd:"" help:"The contracts and subscriptions that entitle to downloads."`
 	Audit        Audit        `cmd:"" help:"The log of changes."`
 	Seal         Seal         `cmd:"" help:"The key that seals secrets at rest."`
 	OIDC         OIDC         `cmd:"" name:"oidc" help:"Signing in through an organization's own OpenID Connect provider."`

@@ -192,6 +192,9 @@ func (c Config) Database() string { return filepath.Join(c.Data, "hub.db") }
 // Bundles is the directory of the depot.
 func (c Config) Bundles() string { return filepath.Join(c.Data, "depot") }
 
+// SoftwareFiles is the directory of what the vendor offers for download.
+func (c Config) SoftwareFiles() string { return filepath.Join(c.Data, "software") }
+
 // Keys is the directory of the hub's signing key.
 func (c Config) Keys() string { return filepath.Join(c.Data, "keys") }
 
