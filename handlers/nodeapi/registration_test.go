@@ -3,6 +3,7 @@ package nodeapi_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -404,18 +405,16 @@ func TestR2AllAtOnceLeadToOneEnd(t *testing.T) {
 // ends are the recorded ends of one registration that came to nothing.
 func (w *world) ends(id models.RegistrationID) []string {
 	w.t.Helper()
+	ends := []fleet.Action{fleet.ActionRegistrationDenied, fleet.ActionRegistrationExpired,
+		fleet.ActionRegistrationCancelled, fleet.ActionRegistrationSuperseded,
+		fleet.ActionRegistrationBurned}
 	var found []string
 	must(w.t, w.store.View(w.t.Context(), func(tx *store.Tx) error {
 		records, err := tx.In(w.admin.Organization).Audit(store.AuditQuery{})
 		found = nil
 		for _, r := range records {
-			switch fleet.Action(r.Action) {
-			case fleet.ActionRegistrationDenied, fleet.ActionRegistrationExpired,
-				fleet.ActionRegistrationCancelled, fleet.ActionRegistrationSuperseded,
-				fleet.ActionRegistrationBurned:
-				if r.TargetID == string(id) {
-					found = append(found, r.Action)
-				}
+			if r.TargetID == string(id) && slices.Contains(ends, fleet.Action(r.Action)) {
+				found = append(found, r.Action)
 			}
 		}
 		return err

@@ -71,7 +71,7 @@ func wordsOf(language string) words {
 }
 
 func english() words {
-	return words{
+	return words{ //nolint:gosec // the word for a password is none
 		Product: "Cloud Connect node", SignIn: "Sign in", SignOut: "Sign out",
 		SignInLead: "Sign in with the application user of this node.",
 		Username:   "User name", Password: "Password", Home: "To this node's status",
