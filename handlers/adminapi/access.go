@@ -68,6 +68,11 @@ func Access() map[string]Who {
 		"createToken":        confirmed,
 		"revokeToken":        everyone,
 
+		"getDownloads":               everyone,
+		"acceptEula":                 everyone,
+		"generateDownloadCredential": confirmed,
+		"revokeDownloadCredential":   everyone,
+
 		"getOrganization":    {Roles: all, Scope: models.ScopePeopleRead},
 		"saveOrganization":   typed,
 		"listUsers":          {Roles: all, Scope: models.ScopePeopleRead},

@@ -14,6 +14,7 @@ import (
 	"connecthub/hub/fleet"
 	"connecthub/hub/identity"
 	"connecthub/hub/oidc"
+	"connecthub/hub/software"
 
 	"github.com/labstack/echo/v4"
 )
@@ -33,6 +34,7 @@ type Options struct {
 	OIDC      *oidc.OIDC
 	Depot     *depot.Depot
 	Audit     *audit.Audit
+	Software  *software.Software
 	PublicURL string // of the console: the one foreign origin that is none
 	Version   string // of the hub
 	// Heartbeat is how often an event stream shows that it lives; default 15 s.

@@ -267,6 +267,9 @@ func (h *hub) calls() []call {
 		"inspectHeadless":   `{"code":"none"}`,
 		"approveHeadless":   `{"code":"none","display_name":"Tokyo"}`,
 		"denyHeadless":      `{"code":"none"}`,
+
+		"acceptEula":                 `{"version":"none"}`,
+		"generateDownloadCredential": `{"kind":"key","name":"Key"}`,
 	}
 	for pattern, item := range h.doc.Paths.Map() {
 		path := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(pattern, "none")

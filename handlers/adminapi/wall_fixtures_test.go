@@ -1,9 +1,12 @@
 package adminapi_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +36,7 @@ func wallVariables() map[string]string {
 		"userId": "user", "email": "user",
 		"organizationId": "organization", "invitationId": "invitation",
 		"sessionId": "session", "tokenId": "token", "passkeyId": "passkey",
+		"downloadId": "download",
 	}
 }
 
@@ -96,13 +100,73 @@ func (x *tenant) own(t *testing.T, s *store.Store, user models.UserID, into map[
 	session := models.Session{IDHash: unique, ID: models.SessionID(uuid.NewString()), UserID: user,
 		CreatedAt: now, LastUsedAt: now, ExpiresAt: now.Add(time.Hour), ConfirmedAt: now,
 		Method: models.MethodPassword}
+	download := models.DownloadCredential{UserID: user, Kind: models.DownloadKey, Name: "Download key of " + x.name,
+		Prefix: unique[:8], LastFour: unique[:4], SecretHash: unique, CreatedAt: now}
+	contract := models.Entitlement{UserID: user, Kind: models.EntitlementSWSS, Reference: "Contract of " + x.name,
+		Products: models.AllProducts, ValidFrom: now, ValidUntil: now.Add(time.Hour), CreatedAt: now}
 	must(t, s.Update(t.Context(), func(tx *store.Tx) error {
 		in := tx.In(x.id)
 		return errors.Join(in.CreatePasskey(&key), in.CreateInvitation(&invitation),
-			in.CreateAPIToken(&token), in.CreateSession(&session))
+			in.CreateAPIToken(&token), in.CreateSession(&session), in.CreateDownloadCredential(&download),
+			in.CreateEntitlement(&contract))
 	}))
+	into["downloadId"] = string(download.ID)
 	into["passkeyId"], into["invitationId"] = string(key.ID), string(invitation.ID)
 	into["tokenId"], into["sessionId"] = string(token.ID), string(session.ID)
+}
+
+// people are nobody, each role at home in one tenant, the other tenant's full admin, and tokens.
+func (w *wall) people(alpha, beta *tenant) {
+	w.t.Helper()
+	vendor := &tenant{name: "Vendor", values: maps.Clone(w.random)}
+	vendor.values["releaseId"] = alpha.values["releaseId"] // releases are nobody's but the vendor's
+	person := func(home *tenant, role models.Role, away ...*tenant) *wallCaller {
+		name := strings.ReplaceAll(string(role), "_", "-") + "@" + strings.ToLower(home.name) + ".example"
+		c := &wallCaller{name: string(role) + " of " + home.name, role: role, home: home, away: away,
+			own: maps.Clone(home.values), person: w.person(name, home.name, role)}
+		must(w.t, w.store.View(w.t.Context(), func(tx *store.Tx) (err error) {
+			c.user, err = tx.Hub().UserByEmail(name)
+			return err
+		}))
+		return c
+	}
+	full := person(alpha, models.FullAdmin, beta)
+	reader := person(alpha, models.ReadOnlyAdmin, beta)
+	other := person(beta, models.FullAdmin, alpha)
+	engineer := person(vendor, models.ReleaseEngineer, alpha, beta)
+	w.confirmed = time.Now()
+	w.callers = []*wallCaller{{name: "nobody", away: []*tenant{alpha, beta}, own: w.random}}
+	w.callers = append(w.callers, full, reader, engineer, other)
+	for _, scope := range models.Scopes() {
+		holder := full
+		if strings.HasPrefix(string(scope), "releases") {
+			holder = engineer
+		}
+		w.callers = append(w.callers, w.withToken(holder, scope))
+	}
+	w.callers = append(w.callers, w.withToken(reader, models.ScopeClustersRead,
+		models.ScopeClustersWrite, models.ScopePeopleRead, models.ScopeAuditRead))
+	// at the end: who has a passkey does not sign in without it
+	for _, c := range w.callers[1:] {
+		if c.home != vendor {
+			c.home.own(w.t, w.store, c.user.ID, c.own)
+		}
+	}
+}
+
+// withToken is a program that a person gave a token.
+func (w *wall) withToken(of *wallCaller, scopes ...models.Scope) *wallCaller {
+	w.t.Helper()
+	body, err := json.Marshal(map[string]any{"name": "Wall", "scopes": scopes, "days": 1})
+	must(w.t, err)
+	a := of.person.ask("POST", "/account/tokens", string(body))
+	secret, _ := a.value["secret"].(string)
+	if a.status != http.StatusCreated || secret == "" {
+		w.t.Fatalf("a token of %s: %d %s", of.name, a.status, a.body)
+	}
+	c := *of
+	c.name, c.scopes, c.token = fmt.Sprint("token ", scopes, " of ", of.name), scopes, secret
+	return &c
 }
 
 // atRandom is the values of nothing that exists, each of the form and length of another tenant's, so
@@ -162,6 +226,9 @@ func bodyOf() map[string][]string {
 		"removeNode":           typedNode,
 		"upgradeDespite":       typedNode,
 		"setReleaseState":      {`{"state":"paused"}`},
+
+		"acceptEula":                 {`{"version":"1"}`},
+		"generateDownloadCredential": {`{"kind":"key","name":"Key"}`, `{"kind":"identity_token","name":"Token","days":1}`},
 	}
 }
 

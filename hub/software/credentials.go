@@ -82,20 +82,40 @@ type NewCredential struct {
 	Days int
 }
 
+// Generated is a new key or token with its secret, shown this once.
+type Generated struct {
+	Holder Holder
+	Secret models.Secret
+}
+
+// lapsesAt is when the keys of a person lapse; who never signed in is counted from the beginning.
+func lapsesAt(u models.User) time.Time {
+	if u.LastSignedInAt != nil {
+		return models.LapsesAt(*u.LastSignedInAt)
+	}
+	return models.LapsesAt(u.CreatedAt)
+}
+
 // Generate makes a key or a token of the actor's own and answers its secret: this once. It asks for
 // an entitlement that is valid today, not for the agreement.
-func (s *Software) Generate(ctx context.Context, a models.Actor, n NewCredential) (
-	models.DownloadCredential, models.Secret, error) {
+func (s *Software) Generate(ctx context.Context, a models.Actor, n NewCredential) (Generated,
+	error) {
 	c, err := s.credentialOf(a, n)
 	if err != nil {
-		return models.DownloadCredential{}, "", err
+		return Generated{}, err
 	}
 	secret := newSecret(c.Kind)
 	c = filled(c, secret)
 	var made models.DownloadCredential
+	var lapses time.Time
 	err = s.o.Store.Update(ctx, func(tx *store.Tx) error {
 		made = c
 		scope := tx.In(a.Organization)
+		user, err := scope.UserByID(a.UserID)
+		if err != nil {
+			return err
+		}
+		lapses = lapsesAt(user)
 		entitled, err := valid(scope, a.UserID, s.now())
 		if err != nil {
 			return err
@@ -118,7 +138,8 @@ func (s *Software) Generate(ctx context.Context, a models.Actor, n NewCredential
 		}
 		return s.record(tx, a, credentialChange(made, "download_key_generated"))
 	})
-	return made, models.Secret(secret), err
+	return Generated{Holder: Holder{Credential: made, LapsesAt: lapses},
+		Secret: models.Secret(secret)}, err
 }
 
 func (s *Software) credentialOf(a models.Actor, n NewCredential) (models.DownloadCredential, error) {

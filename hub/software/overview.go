@@ -29,10 +29,7 @@ func (s *Software) Overview(ctx context.Context, a models.Actor) (o Overview, er
 		if err != nil {
 			return err
 		}
-		o = Overview{LapsesAt: models.LapsesAt(user.CreatedAt)}
-		if user.LastSignedInAt != nil {
-			o.LapsesAt = models.LapsesAt(*user.LastSignedInAt)
-		}
+		o = Overview{LapsesAt: lapsesAt(user)}
 		if o.EULA, err = tx.Hub().EULA(); err != nil {
 			return err
 		}

@@ -116,7 +116,7 @@ func (s *service) console(metrics *handlers.Metrics) (*echo.Echo, error) {
 	s.health.register(e)
 	err = adminapi.Register(e, adminapi.Options{Now: s.around.Now, Log: s.around.Log,
 		Fleet: s.fleet, Identity: s.hub.identity, OIDC: s.hub.oidc, Depot: s.hub.depot,
-		Audit:     s.hub.audit,
+		Audit: s.hub.audit, Software: s.hub.software,
 		PublicURL: s.config.Public(), Version: s.around.Version, Closing: s.closing})
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve the admin API: %w", err)

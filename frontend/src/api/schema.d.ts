@@ -727,6 +727,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/account/downloads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Software downloads: the agreement, the entitlements, the own keys and tokens, and the files that they open. */
+        get: operations["getDownloads"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/account/downloads/eula": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Accept the present End User License Agreement. */
+        post: operations["acceptEula"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/account/downloads/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Generate a download key or an identity token. Its secret is in this answer only. */
+        post: operations["generateDownloadCredential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/account/downloads/credentials/{downloadId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                downloadId: components["parameters"]["downloadId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke one of the own download keys or identity tokens. */
+        delete: operations["revokeDownloadCredential"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/organization": {
         parameters: {
             query?: never;
@@ -1483,6 +1553,77 @@ export interface components {
             token: components["schemas"]["Token"];
             secret: string;
         };
+        Downloads: {
+            /** @description The present agreement; absent where the vendor has published none. */
+            eula?: components["schemas"]["Eula"];
+            /**
+             * Format: date-time
+             * @description Six months after the last sign-in: then the keys lapse, until the next sign-in.
+             */
+            lapses_at: string;
+            entitlements: components["schemas"]["Entitlement"][];
+            credentials: components["schemas"]["DownloadCredential"][];
+            files: components["schemas"]["SoftwareFile"][];
+        };
+        Eula: {
+            version: string;
+            text: string;
+            /** Format: date-time */
+            accepted_at?: string;
+        };
+        Entitlement: {
+            id: string;
+            /** @enum {string} */
+            kind: "swss" | "flex";
+            reference: string;
+            /** @description `*` is every product. */
+            products: string[];
+            export_cleared: boolean;
+            /** Format: date-time */
+            valid_until: string;
+        };
+        /** @enum {string} */
+        DownloadKind: "key" | "identity_token";
+        DownloadCredential: {
+            id: string;
+            kind: components["schemas"]["DownloadKind"];
+            name: string;
+            last_four: string;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Of a key: when it lapses without a sign-in.
+             */
+            expires_at: string;
+            /** Format: date-time */
+            last_used_at?: string;
+        };
+        NewDownloadCredential: {
+            kind: components["schemas"]["DownloadKind"];
+            name: string;
+            /** @description How long an identity token is good for; default 180. */
+            days?: number;
+        };
+        GeneratedDownloadCredential: {
+            credential: components["schemas"]["DownloadCredential"];
+            secret: string;
+        };
+        AcceptEula: {
+            version: string;
+        };
+        SoftwareFile: {
+            repository: string;
+            path: string;
+            product: string;
+            version: string;
+            restricted: boolean;
+            /** Format: int64 */
+            size: number;
+            notes?: string;
+            /** Format: date-time */
+            published_at: string;
+        };
         OrganizationDetails: {
             id: string;
             name: string;
@@ -1656,6 +1797,7 @@ export interface components {
         organizationId: string;
         passkeyId: string;
         sessionId: string;
+        downloadId: string;
         tokenId: string;
     };
     requestBodies: never;
@@ -2782,6 +2924,96 @@ export interface operations {
             header?: never;
             path: {
                 tokenId: components["parameters"]["tokenId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Revoked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getDownloads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The own downloads. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Downloads"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    acceptEula: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptEula"];
+            };
+        };
+        responses: {
+            /** @description Accepted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    generateDownloadCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDownloadCredential"];
+            };
+        };
+        responses: {
+            /** @description The key or token, shown this once. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GeneratedDownloadCredential"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeDownloadCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                downloadId: components["parameters"]["downloadId"];
             };
             cookie?: never;
         };

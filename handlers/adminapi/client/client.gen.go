@@ -107,6 +107,42 @@ func (e DecisionVerb) Valid() bool {
 	}
 }
 
+// Defines values for DownloadKind.
+const (
+	IdentityToken DownloadKind = "identity_token"
+	Key           DownloadKind = "key"
+)
+
+// Valid indicates whether the value is a known member of the DownloadKind enum.
+func (e DownloadKind) Valid() bool {
+	switch e {
+	case IdentityToken:
+		return true
+	case Key:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EntitlementKind.
+const (
+	Flex EntitlementKind = "flex"
+	Swss EntitlementKind = "swss"
+)
+
+// Valid indicates whether the value is a known member of the EntitlementKind enum.
+func (e EntitlementKind) Valid() bool {
+	switch e {
+	case Flex:
+		return true
+	case Swss:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Health.
 const (
 	Healthy   Health = "healthy"
@@ -611,6 +647,11 @@ func (e TokenScope) Valid() bool {
 	}
 }
 
+// AcceptEula defines model for AcceptEula.
+type AcceptEula struct {
+	Version string `json:"version"`
+}
+
 // AcceptInvitation defines model for AcceptInvitation.
 type AcceptInvitation struct {
 	Name     string `json:"name"`
@@ -791,6 +832,35 @@ type Decision struct {
 // DecisionVerb defines model for Decision.Verb.
 type DecisionVerb string
 
+// DownloadCredential defines model for DownloadCredential.
+type DownloadCredential struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// ExpiresAt Of a key: when it lapses without a sign-in.
+	ExpiresAt  time.Time    `json:"expires_at"`
+	Id         string       `json:"id"`
+	Kind       DownloadKind `json:"kind"`
+	LastFour   string       `json:"last_four"`
+	LastUsedAt *time.Time   `json:"last_used_at,omitempty"`
+	Name       string       `json:"name"`
+}
+
+// DownloadKind defines model for DownloadKind.
+type DownloadKind string
+
+// Downloads defines model for Downloads.
+type Downloads struct {
+	Credentials  []DownloadCredential `json:"credentials"`
+	Entitlements []Entitlement        `json:"entitlements"`
+
+	// Eula The present agreement; absent where the vendor has published none.
+	Eula  *Eula          `json:"eula,omitempty"`
+	Files []SoftwareFile `json:"files"`
+
+	// LapsesAt Six months after the last sign-in: then the keys lapse, until the next sign-in.
+	LapsesAt time.Time `json:"lapses_at"`
+}
+
 // EnterMaintenance defines model for EnterMaintenance.
 type EnterMaintenance struct {
 	// Minutes Default 240 (4 h), at most 10080 (7 days).
@@ -798,10 +868,38 @@ type EnterMaintenance struct {
 	Reason  string `json:"reason"`
 }
 
+// Entitlement defines model for Entitlement.
+type Entitlement struct {
+	ExportCleared bool            `json:"export_cleared"`
+	Id            string          `json:"id"`
+	Kind          EntitlementKind `json:"kind"`
+
+	// Products `*` is every product.
+	Products   []string  `json:"products"`
+	Reference  string    `json:"reference"`
+	ValidUntil time.Time `json:"valid_until"`
+}
+
+// EntitlementKind defines model for Entitlement.Kind.
+type EntitlementKind string
+
+// Eula defines model for Eula.
+type Eula struct {
+	AcceptedAt *time.Time `json:"accepted_at,omitempty"`
+	Text       string     `json:"text"`
+	Version    string     `json:"version"`
+}
+
 // Fact defines model for Fact.
 type Fact struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
+}
+
+// GeneratedDownloadCredential defines model for GeneratedDownloadCredential.
+type GeneratedDownloadCredential struct {
+	Credential DownloadCredential `json:"credential"`
+	Secret     string             `json:"secret"`
 }
 
 // HeadlessCode defines model for HeadlessCode.
@@ -898,6 +996,14 @@ type Maintenance struct {
 
 // MemberState waiting: joined after registration, not yet admitted.
 type MemberState string
+
+// NewDownloadCredential defines model for NewDownloadCredential.
+type NewDownloadCredential struct {
+	// Days How long an identity token is good for; default 180.
+	Days *int         `json:"days,omitempty"`
+	Kind DownloadKind `json:"kind"`
+	Name string       `json:"name"`
+}
 
 // NewInvitation defines model for NewInvitation.
 type NewInvitation struct {
@@ -1334,6 +1440,18 @@ type SignIn struct {
 	Password string `json:"password"`
 }
 
+// SoftwareFile defines model for SoftwareFile.
+type SoftwareFile struct {
+	Notes       *string   `json:"notes,omitempty"`
+	Path        string    `json:"path"`
+	Product     string    `json:"product"`
+	PublishedAt time.Time `json:"published_at"`
+	Repository  string    `json:"repository"`
+	Restricted  bool      `json:"restricted"`
+	Size        int64     `json:"size"`
+	Version     string    `json:"version"`
+}
+
 // Step defines model for Step.
 type Step string
 
@@ -1400,6 +1518,9 @@ type ZoneList struct {
 
 // ClusterId defines model for clusterId.
 type ClusterId = string
+
+// DownloadId defines model for downloadId.
+type DownloadId = string
 
 // InvitationId defines model for invitationId.
 type InvitationId = string
@@ -1504,6 +1625,12 @@ type FinishOidcParams struct {
 	Error *string `form:"error,omitempty" json:"error,omitempty"`
 	Iss   *string `form:"iss,omitempty" json:"iss,omitempty"`
 }
+
+// GenerateDownloadCredentialJSONRequestBody defines body for GenerateDownloadCredential for application/json ContentType.
+type GenerateDownloadCredentialJSONRequestBody = NewDownloadCredential
+
+// AcceptEulaJSONRequestBody defines body for AcceptEula for application/json ContentType.
+type AcceptEulaJSONRequestBody = AcceptEula
 
 // FinishPasskeyJSONRequestBody defines body for FinishPasskey for application/json ContentType.
 type FinishPasskeyJSONRequestBody = NewPasskey
@@ -1667,6 +1794,44 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /account (the `GetAccount` operationId).
 	GetAccount(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDownloads Software downloads: the agreement, the entitlements, the own keys and tokens, and the files that they open.
+	//
+	// Corresponds with GET /account/downloads (the `GetDownloads` operationId).
+	GetDownloads(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GenerateDownloadCredentialWithBody Generate a download key or an identity token. Its secret is in this answer only.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /account/downloads/credentials (the `GenerateDownloadCredential` operationId).
+	GenerateDownloadCredentialWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GenerateDownloadCredential Generate a download key or an identity token. Its secret is in this answer only.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /account/downloads/credentials (the `GenerateDownloadCredential` operationId).
+	GenerateDownloadCredential(ctx context.Context, body GenerateDownloadCredentialJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeDownloadCredential Revoke one of the own download keys or identity tokens.
+	//
+	// Corresponds with DELETE /account/downloads/credentials/{downloadId} (the `RevokeDownloadCredential` operationId).
+	RevokeDownloadCredential(ctx context.Context, downloadId DownloadId, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AcceptEulaWithBody Accept the present End User License Agreement.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /account/downloads/eula (the `AcceptEula` operationId).
+	AcceptEulaWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AcceptEula Accept the present End User License Agreement.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /account/downloads/eula (the `AcceptEula` operationId).
+	AcceptEula(ctx context.Context, body AcceptEulaJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// BeginPasskey Begin to add a passkey.
 	//
@@ -2248,6 +2413,104 @@ type ClientInterface interface {
 // Corresponds with GET /account (the `GetAccount` operationId).
 func (c *Client) GetAccount(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAccountRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDownloads Software downloads: the agreement, the entitlements, the own keys and tokens, and the files that they open.
+//
+// Corresponds with GET /account/downloads (the `GetDownloads` operationId).
+func (c *Client) GetDownloads(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDownloadsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GenerateDownloadCredentialWithBody Generate a download key or an identity token. Its secret is in this answer only.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /account/downloads/credentials (the `GenerateDownloadCredential` operationId).
+func (c *Client) GenerateDownloadCredentialWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGenerateDownloadCredentialRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GenerateDownloadCredential Generate a download key or an identity token. Its secret is in this answer only.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /account/downloads/credentials (the `GenerateDownloadCredential` operationId).
+func (c *Client) GenerateDownloadCredential(ctx context.Context, body GenerateDownloadCredentialJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGenerateDownloadCredentialRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeDownloadCredential Revoke one of the own download keys or identity tokens.
+//
+// Corresponds with DELETE /account/downloads/credentials/{downloadId} (the `RevokeDownloadCredential` operationId).
+func (c *Client) RevokeDownloadCredential(ctx context.Context, downloadId DownloadId, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeDownloadCredentialRequest(c.Server, downloadId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AcceptEulaWithBody Accept the present End User License Agreement.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /account/downloads/eula (the `AcceptEula` operationId).
+func (c *Client) AcceptEulaWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAcceptEulaRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AcceptEula Accept the present End User License Agreement.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /account/downloads/eula (the `AcceptEula` operationId).
+func (c *Client) AcceptEula(ctx context.Context, body AcceptEulaJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAcceptEulaRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3775,6 +4038,147 @@ func NewGetAccountRequest(server string) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewGetDownloadsRequest constructs an http.Request for the GetDownloads method
+func NewGetDownloadsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/account/downloads")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGenerateDownloadCredentialRequest calls the generic GenerateDownloadCredential builder with application/json body
+func NewGenerateDownloadCredentialRequest(server string, body GenerateDownloadCredentialJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewGenerateDownloadCredentialRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewGenerateDownloadCredentialRequestWithBody constructs an http.Request for the GenerateDownloadCredential method, with any body, and a specified content type
+func NewGenerateDownloadCredentialRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/account/downloads/credentials")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevokeDownloadCredentialRequest constructs an http.Request for the RevokeDownloadCredential method
+func NewRevokeDownloadCredentialRequest(server string, downloadId DownloadId) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "downloadId", downloadId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/account/downloads/credentials/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAcceptEulaRequest calls the generic AcceptEula builder with application/json body
+func NewAcceptEulaRequest(server string, body AcceptEulaJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAcceptEulaRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAcceptEulaRequestWithBody constructs an http.Request for the AcceptEula method, with any body, and a specified content type
+func NewAcceptEulaRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/account/downloads/eula")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -6525,6 +6929,48 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /account (the `GetAccount` operationId).
 	GetAccountWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetAccountResponse, error)
 
+	// GetDownloadsWithResponse Software downloads: the agreement, the entitlements, the own keys and tokens, and the files that they open.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /account/downloads (the `GetDownloads` operationId).
+	GetDownloadsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetDownloadsResponse, error)
+
+	// GenerateDownloadCredentialWithBodyWithResponse Generate a download key or an identity token. Its secret is in this answer only.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /account/downloads/credentials (the `GenerateDownloadCredential` operationId).
+	GenerateDownloadCredentialWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GenerateDownloadCredentialResponse, error)
+
+	// GenerateDownloadCredentialWithResponse Generate a download key or an identity token. Its secret is in this answer only.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /account/downloads/credentials (the `GenerateDownloadCredential` operationId).
+	GenerateDownloadCredentialWithResponse(ctx context.Context, body GenerateDownloadCredentialJSONRequestBody, reqEditors ...RequestEditorFn) (*GenerateDownloadCredentialResponse, error)
+
+	// RevokeDownloadCredentialWithResponse Revoke one of the own download keys or identity tokens.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /account/downloads/credentials/{downloadId} (the `RevokeDownloadCredential` operationId).
+	RevokeDownloadCredentialWithResponse(ctx context.Context, downloadId DownloadId, reqEditors ...RequestEditorFn) (*RevokeDownloadCredentialResponse, error)
+
+	// AcceptEulaWithBodyWithResponse Accept the present End User License Agreement.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /account/downloads/eula (the `AcceptEula` operationId).
+	AcceptEulaWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcceptEulaResponse, error)
+
+	// AcceptEulaWithResponse Accept the present End User License Agreement.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /account/downloads/eula (the `AcceptEula` operationId).
+	AcceptEulaWithResponse(ctx context.Context, body AcceptEulaJSONRequestBody, reqEditors ...RequestEditorFn) (*AcceptEulaResponse, error)
+
 	// BeginPasskeyWithResponse Begin to add a passkey.
 	//
 	// Returns a wrapper object for the known response body format(s).
@@ -7214,6 +7660,184 @@ func (r GetAccountResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetAccountResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetDownloadsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Downloads
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetDownloadsResponse) GetJSON200() *Downloads {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetDownloadsResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetDownloadsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDownloadsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDownloadsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDownloadsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GenerateDownloadCredentialResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *GeneratedDownloadCredential
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r GenerateDownloadCredentialResponse) GetJSON201() *GeneratedDownloadCredential {
+	return r.JSON201
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GenerateDownloadCredentialResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GenerateDownloadCredentialResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GenerateDownloadCredentialResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GenerateDownloadCredentialResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GenerateDownloadCredentialResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type RevokeDownloadCredentialResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r RevokeDownloadCredentialResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeDownloadCredentialResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeDownloadCredentialResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeDownloadCredentialResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeDownloadCredentialResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type AcceptEulaResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r AcceptEulaResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r AcceptEulaResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AcceptEulaResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AcceptEulaResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AcceptEulaResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -10235,6 +10859,84 @@ func (c *ClientWithResponses) GetAccountWithResponse(ctx context.Context, reqEdi
 	return ParseGetAccountResponse(rsp)
 }
 
+// GetDownloadsWithResponse Software downloads: the agreement, the entitlements, the own keys and tokens, and the files that they open.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /account/downloads (the `GetDownloads` operationId).
+func (c *ClientWithResponses) GetDownloadsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetDownloadsResponse, error) {
+	rsp, err := c.GetDownloads(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDownloadsResponse(rsp)
+}
+
+// GenerateDownloadCredentialWithBodyWithResponse Generate a download key or an identity token. Its secret is in this answer only.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /account/downloads/credentials (the `GenerateDownloadCredential` operationId).
+func (c *ClientWithResponses) GenerateDownloadCredentialWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GenerateDownloadCredentialResponse, error) {
+	rsp, err := c.GenerateDownloadCredentialWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGenerateDownloadCredentialResponse(rsp)
+}
+
+// GenerateDownloadCredentialWithResponse Generate a download key or an identity token. Its secret is in this answer only.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /account/downloads/credentials (the `GenerateDownloadCredential` operationId).
+func (c *ClientWithResponses) GenerateDownloadCredentialWithResponse(ctx context.Context, body GenerateDownloadCredentialJSONRequestBody, reqEditors ...RequestEditorFn) (*GenerateDownloadCredentialResponse, error) {
+	rsp, err := c.GenerateDownloadCredential(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGenerateDownloadCredentialResponse(rsp)
+}
+
+// RevokeDownloadCredentialWithResponse Revoke one of the own download keys or identity tokens.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /account/downloads/credentials/{downloadId} (the `RevokeDownloadCredential` operationId).
+func (c *ClientWithResponses) RevokeDownloadCredentialWithResponse(ctx context.Context, downloadId DownloadId, reqEditors ...RequestEditorFn) (*RevokeDownloadCredentialResponse, error) {
+	rsp, err := c.RevokeDownloadCredential(ctx, downloadId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeDownloadCredentialResponse(rsp)
+}
+
+// AcceptEulaWithBodyWithResponse Accept the present End User License Agreement.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /account/downloads/eula (the `AcceptEula` operationId).
+func (c *ClientWithResponses) AcceptEulaWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AcceptEulaResponse, error) {
+	rsp, err := c.AcceptEulaWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAcceptEulaResponse(rsp)
+}
+
+// AcceptEulaWithResponse Accept the present End User License Agreement.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /account/downloads/eula (the `AcceptEula` operationId).
+func (c *ClientWithResponses) AcceptEulaWithResponse(ctx context.Context, body AcceptEulaJSONRequestBody, reqEditors ...RequestEditorFn) (*AcceptEulaResponse, error) {
+	rsp, err := c.AcceptEula(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAcceptEulaResponse(rsp)
+}
+
 // BeginPasskeyWithResponse Begin to add a passkey.
 //
 // Returns a wrapper object for the known response body format(s).
@@ -11453,6 +12155,130 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetDownloadsResponse parses an HTTP response from a GetDownloadsWithResponse call
+func ParseGetDownloadsResponse(rsp *http.Response) (*GetDownloadsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDownloadsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Downloads
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGenerateDownloadCredentialResponse parses an HTTP response from a GenerateDownloadCredentialWithResponse call
+func ParseGenerateDownloadCredentialResponse(rsp *http.Response) (*GenerateDownloadCredentialResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GenerateDownloadCredentialResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest GeneratedDownloadCredential
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseRevokeDownloadCredentialResponse parses an HTTP response from a RevokeDownloadCredentialWithResponse call
+func ParseRevokeDownloadCredentialResponse(rsp *http.Response) (*RevokeDownloadCredentialResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeDownloadCredentialResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseAcceptEulaResponse parses an HTTP response from a AcceptEulaWithResponse call
+func ParseAcceptEulaResponse(rsp *http.Response) (*AcceptEulaResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AcceptEulaResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest Problem

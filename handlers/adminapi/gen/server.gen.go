@@ -102,6 +102,42 @@ func (e DecisionVerb) Valid() bool {
 	}
 }
 
+// Defines values for DownloadKind.
+const (
+	IdentityToken DownloadKind = "identity_token"
+	Key           DownloadKind = "key"
+)
+
+// Valid indicates whether the value is a known member of the DownloadKind enum.
+func (e DownloadKind) Valid() bool {
+	switch e {
+	case IdentityToken:
+		return true
+	case Key:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EntitlementKind.
+const (
+	Flex EntitlementKind = "flex"
+	Swss EntitlementKind = "swss"
+)
+
+// Valid indicates whether the value is a known member of the EntitlementKind enum.
+func (e EntitlementKind) Valid() bool {
+	switch e {
+	case Flex:
+		return true
+	case Swss:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Health.
 const (
 	Healthy   Health = "healthy"
@@ -606,6 +642,11 @@ func (e TokenScope) Valid() bool {
 	}
 }
 
+// AcceptEula defines model for AcceptEula.
+type AcceptEula struct {
+	Version string `json:"version"`
+}
+
 // AcceptInvitation defines model for AcceptInvitation.
 type AcceptInvitation struct {
 	Name     string `json:"name"`
@@ -786,6 +827,35 @@ type Decision struct {
 // DecisionVerb defines model for Decision.Verb.
 type DecisionVerb string
 
+// DownloadCredential defines model for DownloadCredential.
+type DownloadCredential struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// ExpiresAt Of a key: when it lapses without a sign-in.
+	ExpiresAt  time.Time    `json:"expires_at"`
+	Id         string       `json:"id"`
+	Kind       DownloadKind `json:"kind"`
+	LastFour   string       `json:"last_four"`
+	LastUsedAt *time.Time   `json:"last_used_at,omitempty"`
+	Name       string       `json:"name"`
+}
+
+// DownloadKind defines model for DownloadKind.
+type DownloadKind string
+
+// Downloads defines model for Downloads.
+type Downloads struct {
+	Credentials  []DownloadCredential `json:"credentials"`
+	Entitlements []Entitlement        `json:"entitlements"`
+
+	// Eula The present agreement; absent where the vendor has published none.
+	Eula  *Eula          `json:"eula,omitempty"`
+	Files []SoftwareFile `json:"files"`
+
+	// LapsesAt Six months after the last sign-in: then the keys lapse, until the next sign-in.
+	LapsesAt time.Time `json:"lapses_at"`
+}
+
 // EnterMaintenance defines model for EnterMaintenance.
 type EnterMaintenance struct {
 	// Minutes Default 240 (4 h), at most 10080 (7 days).
@@ -793,10 +863,38 @@ type EnterMaintenance struct {
 	Reason  string `json:"reason"`
 }
 
+// Entitlement defines model for Entitlement.
+type Entitlement struct {
+	ExportCleared bool            `json:"export_cleared"`
+	Id            string          `json:"id"`
+	Kind          EntitlementKind `json:"kind"`
+
+	// Products `*` is every product.
+	Products   []string  `json:"products"`
+	Reference  string    `json:"reference"`
+	ValidUntil time.Time `json:"valid_until"`
+}
+
+// EntitlementKind defines model for Entitlement.Kind.
+type EntitlementKind string
+
+// Eula defines model for Eula.
+type Eula struct {
+	AcceptedAt *time.Time `json:"accepted_at,omitempty"`
+	Text       string     `json:"text"`
+	Version    string     `json:"version"`
+}
+
 // Fact defines model for Fact.
 type Fact struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
+}
+
+// GeneratedDownloadCredential defines model for GeneratedDownloadCredential.
+type GeneratedDownloadCredential struct {
+	Credential DownloadCredential `json:"credential"`
+	Secret     string             `json:"secret"`
 }
 
 // HeadlessCode defines model for HeadlessCode.
@@ -893,6 +991,14 @@ type Maintenance struct {
 
 // MemberState waiting: joined after registration, not yet admitted.
 type MemberState string
+
+// NewDownloadCredential defines model for NewDownloadCredential.
+type NewDownloadCredential struct {
+	// Days How long an identity token is good for; default 180.
+	Days *int         `json:"days,omitempty"`
+	Kind DownloadKind `json:"kind"`
+	Name string       `json:"name"`
+}
 
 // NewInvitation defines model for NewInvitation.
 type NewInvitation struct {
@@ -1329,6 +1435,18 @@ type SignIn struct {
 	Password string `json:"password"`
 }
 
+// SoftwareFile defines model for SoftwareFile.
+type SoftwareFile struct {
+	Notes       *string   `json:"notes,omitempty"`
+	Path        string    `json:"path"`
+	Product     string    `json:"product"`
+	PublishedAt time.Time `json:"published_at"`
+	Repository  string    `json:"repository"`
+	Restricted  bool      `json:"restricted"`
+	Size        int64     `json:"size"`
+	Version     string    `json:"version"`
+}
+
 // Step defines model for Step.
 type Step string
 
@@ -1395,6 +1513,9 @@ type ZoneList struct {
 
 // ClusterId defines model for clusterId.
 type ClusterId = string
+
+// DownloadId defines model for downloadId.
+type DownloadId = string
 
 // InvitationId defines model for invitationId.
 type InvitationId = string
@@ -1500,6 +1621,12 @@ type FinishOidcParams struct {
 	Iss   *string `form:"iss,omitempty" json:"iss,omitempty"`
 }
 
+// GenerateDownloadCredentialJSONRequestBody defines body for GenerateDownloadCredential for application/json ContentType.
+type GenerateDownloadCredentialJSONRequestBody = NewDownloadCredential
+
+// AcceptEulaJSONRequestBody defines body for AcceptEula for application/json ContentType.
+type AcceptEulaJSONRequestBody = AcceptEula
+
 // FinishPasskeyJSONRequestBody defines body for FinishPasskey for application/json ContentType.
 type FinishPasskeyJSONRequestBody = NewPasskey
 
@@ -1589,6 +1716,18 @@ type ServerInterface interface {
 	// GetAccount The signed-in person: passkeys, recovery codes left, how the password is used.
 	// (GET /account)
 	GetAccount(ctx echo.Context) error
+	// GetDownloads Software downloads: the agreement, the entitlements, the own keys and tokens, and the files that they open.
+	// (GET /account/downloads)
+	GetDownloads(ctx echo.Context) error
+	// GenerateDownloadCredential Generate a download key or an identity token. Its secret is in this answer only.
+	// (POST /account/downloads/credentials)
+	GenerateDownloadCredential(ctx echo.Context) error
+	// RevokeDownloadCredential Revoke one of the own download keys or identity tokens.
+	// (DELETE /account/downloads/credentials/{downloadId})
+	RevokeDownloadCredential(ctx echo.Context, downloadId DownloadId) error
+	// AcceptEula Accept the present End User License Agreement.
+	// (POST /account/downloads/eula)
+	AcceptEula(ctx echo.Context) error
 	// BeginPasskey Begin to add a passkey.
 	// (POST /account/passkeys)
 	BeginPasskey(ctx echo.Context) error
@@ -1794,6 +1933,49 @@ func (w *ServerInterfaceWrapper) GetAccount(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetAccount(ctx)
+	return err
+}
+
+// GetDownloads converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDownloads(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDownloads(ctx)
+	return err
+}
+
+// GenerateDownloadCredential converts echo context to params.
+func (w *ServerInterfaceWrapper) GenerateDownloadCredential(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GenerateDownloadCredential(ctx)
+	return err
+}
+
+// RevokeDownloadCredential converts echo context to params.
+func (w *ServerInterfaceWrapper) RevokeDownloadCredential(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "downloadId" -------------
+	var downloadId DownloadId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "downloadId", ctx.Param("downloadId"), &downloadId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter downloadId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RevokeDownloadCredential(ctx, downloadId)
+	return err
+}
+
+// AcceptEula converts echo context to params.
+func (w *ServerInterfaceWrapper) AcceptEula(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AcceptEula(ctx)
 	return err
 }
 
@@ -2917,6 +3099,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/account/tokens", wrapper.ListTokens, options.OperationMiddlewares["listTokens"]...)
 	router.POST(options.BaseURL+"/account/tokens", wrapper.CreateToken, options.OperationMiddlewares["createToken"]...)
 	router.DELETE(options.BaseURL+"/account/tokens/:tokenId", wrapper.RevokeToken, options.OperationMiddlewares["revokeToken"]...)
+	router.GET(options.BaseURL+"/account/downloads", wrapper.GetDownloads, options.OperationMiddlewares["getDownloads"]...)
+	router.POST(options.BaseURL+"/account/downloads/eula", wrapper.AcceptEula, options.OperationMiddlewares["acceptEula"]...)
+	router.POST(options.BaseURL+"/account/downloads/credentials", wrapper.GenerateDownloadCredential, options.OperationMiddlewares["generateDownloadCredential"]...)
+	router.DELETE(options.BaseURL+"/account/downloads/credentials/:downloadId", wrapper.RevokeDownloadCredential, options.OperationMiddlewares["revokeDownloadCredential"]...)
 	router.GET(options.BaseURL+"/organization", wrapper.GetOrganization, options.OperationMiddlewares["getOrganization"]...)
 	router.PUT(options.BaseURL+"/organization", wrapper.SaveOrganization, options.OperationMiddlewares["saveOrganization"]...)
 	router.GET(options.BaseURL+"/users", wrapper.ListUsers, options.OperationMiddlewares["listUsers"]...)
