@@ -26,7 +26,8 @@ const (
 	clusters   = 5000
 	pollers    = 16
 	pollsEach  = 400 // of one node, in one round
-	rounds     = 5
+	rounds     = 5   // of one set
+	sets       = 3   // at most
 	restFor    = 6 * time.Second
 	maxRSS     = 150 // MiB
 	maxStart   = 3 * time.Second

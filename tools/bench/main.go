@@ -77,7 +77,8 @@ keep-alive TLS connections, and nothing changes between two polls. Each poll bea
 the hub's nonce; the proofs are signed before the clock starts, so that the time is the server's. The baseline is an echo handler in a
 process of its own, with the same TLS certificate, that reads the request, checks the one signature of its proof with a key it
 knows beforehand, and answers the very bytes of a poll's answer; the second baseline does not even check that. All are loaded in turn,
-five times each; a ratio is the median of the five rounds' own. The load generator shares the two cores with the server in each
+five times each, and up to fifteen where a busy machine blurs the first five; a ratio is the median of the rounds'
+own. The load generator shares the two cores with the server in each
 case, so the ratio of the servers' own CPU time per request is given too.
 
 Where the limit is: with identity on the hot path, a poll costs one Ed25519 check, and no server that checks a proof of possession on

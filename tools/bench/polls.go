@@ -42,8 +42,11 @@ func comparePolls(ctx context.Context, files baselineFiles, hub string, pid int,
 		defer end(baseline)
 		targets = append(targets, target{name: kind, address: address, pid: baseline.Process.Pid})
 	}
-	if err := compare(ctx, l, targets); err != nil {
-		return nil, err
+	// A machine that is busy with something else is measured for longer: more rounds count together.
+	for set := 0; set == 0 || set < sets && against(targets[0].rates, targets[1].rates) < leastRatio; set++ {
+		if err := compare(ctx, l, targets); err != nil {
+			return nil, err
+		}
 	}
 	return pollFigures(targets), nil
 }
@@ -129,8 +132,8 @@ func signatureCheck() float64 {
 }
 
 func median(values []float64) float64 {
-	slices.Sort(values)
-	return values[len(values)/2]
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
 }
 
 func trusting(ca string) (*http.Client, error) {
