@@ -41,7 +41,10 @@ export function ReturnPage() {
   if (code && demanded && claimed.found) {
     return (
       <Compare registration={claimed.found} busy={complete.busy} failure={complete.failure}
-        onSubmit={(comparison_code) => complete.run({ code, comparison_code }, setRegistration)} />
+        onSubmit={(comparison_code) => {
+          posted.current = true; // completed, it is no longer claimed: that is no reason to post
+          complete.run({ code, comparison_code }, setRegistration);
+        }} />
     );
   }
   if (complete.failure) return <Refused failure={complete.failure} />;
