@@ -16,6 +16,9 @@ import { Records } from './records';
 
 const clockEvery = 60_000;
 
+/** How many records are shown at first, and how many more each time. */
+const pageSize = 25;
+
 /** Troubleshooting → Admin activities: who did what, newest first. */
 export default function ActivitiesPage() {
   const { t } = useTranslation();
@@ -56,7 +59,7 @@ function Found({ query, filter }: { query: Query; filter: Filter }) {
     initialPageParam: '',
     queryFn: async ({ pageParam, signal }): Promise<Schemas['AuditList']> => {
       const { data, error } = await client.GET('/audit', {
-        signal, params: { query: pageParam ? { ...query, cursor: pageParam } : query },
+        signal, params: { query: { ...query, max: pageSize, ...(pageParam && { cursor: pageParam }) } },
       });
       if (!data) throw error;
       return data;
