@@ -16,7 +16,7 @@ import { Guard } from './shell/guard';
 import { NotFound } from './shell/not-found';
 import {
   accountPath, activitiesPath, clusterListPath, invitationPath, organizationPath, releasesPath,
-  signInPath, usersPath,
+  signInPath, softwarePath, usersPath,
 } from './shell/paths';
 import { Shell } from './shell/shell';
 import { ThemeContext, themeClass, useTheme } from './shell/theme';
@@ -32,6 +32,7 @@ const ReleasesPage = lazy(() => import('./releases/releases-page'));
 const AccountPage = lazy(() => import('./account/account-page'));
 const OrganizationPage = lazy(() => import('./people/organization-page'));
 const UsersPage = lazy(() => import('./people/users-page'));
+const SoftwarePage = lazy(() => import('./software/software-page'));
 const ActivitiesPage = lazy(() => import('./activities/activities-page'));
 
 function newQueries(): QueryClient {
@@ -136,6 +137,7 @@ function Screens() {
             <Route path={clusterListPath} element={only('listClusters', <ClusterList />)} />
             <Route path={`${clusterListPath}/clusters/:clusterId`}
               element={only('getCluster', <ClusterPage />)} />
+            <Route path={softwarePath} element={only('getDownloads', <SoftwarePage />)} />
             <Route path={organizationPath}
               element={only('getOrganization', <OrganizationPage />)} />
             <Route path={usersPath} element={only('listUsers', <UsersPage />)} />

@@ -59,7 +59,10 @@ function Found({ query, filter }: { query: Query; filter: Filter }) {
     initialPageParam: '',
     queryFn: async ({ pageParam, signal }): Promise<Schemas['AuditList']> => {
       const { data, error } = await client.GET('/audit', {
-        signal, params: { query: { ...query, max: pageSize, ...(pageParam && { cursor: pageParam }) } },
+        signal,
+        params: {
+          query: { ...query, max: pageSize, ...(pageParam && { cursor: pageParam }) },
+        },
       });
       if (!data) throw error;
       return data;

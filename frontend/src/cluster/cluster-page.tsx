@@ -16,6 +16,7 @@ import { NextUpgrade } from './next-upgrade';
 import { Nodes } from './nodes';
 import { Progress } from './progress';
 import { ScheduleForm } from './schedule-form';
+import { ScheduleShown } from './schedule-shown';
 
 /** One cluster: its nodes, what happens next and why, and everything that can be done about it. */
 export default function ClusterPage() {
@@ -71,7 +72,7 @@ function Page({ cluster, leaving, onLeaving }: {
         <Progress cluster={cluster} />
       </div>
       <Nodes cluster={cluster} />
-      <ScheduleForm cluster={cluster} />
+      {mayChange ? <ScheduleForm cluster={cluster} /> : <ScheduleShown cluster={cluster} />}
       <History cluster={cluster} leaving={leaving} />
       {mayDeregister && <Deregister cluster={cluster} onLeaving={onLeaving} />}
     </div>

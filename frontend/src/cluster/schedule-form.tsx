@@ -4,7 +4,6 @@ import { useAction } from '../api/action';
 import { api, client, type Schemas } from '../api/client';
 import type { Explanation } from '../api/problem';
 import { Button } from '../mdc';
-import { usePermitted } from '../session';
 import { instantInZone } from '../text/time';
 import { useNotify } from '../ui/notices';
 import { Failure, Section, useLanguage } from '../ui/parts';
@@ -22,7 +21,6 @@ export function ScheduleForm({ cluster }: { cluster: Schemas['Cluster'] }) {
   const { t } = useTranslation();
   const language = useLanguage();
   const notify = useNotify();
-  const mayChange = usePermitted('saveSchedules');
   const zones = api.useQuery('get', '/zones', {}, { staleTime: Infinity });
   const [draft, setDraft] = useState<Draft | null>(null);
   const [version, setVersion] = useState(cluster.schedule_version);
@@ -72,7 +70,7 @@ export function ScheduleForm({ cluster }: { cluster: Schemas['Cluster'] }) {
       time: instantInZone(regular.start, language, answer.schedules.zone),
     }));
   });
-  const fields = { draft: shown, edit, say, readonly: !mayChange };
+  const fields = { draft: shown, edit, say };
   return (
     <Section id="schedule" title={t('schedule.title')} lead={t('schedule.lead')}>
       <div className="schedules">
@@ -82,16 +80,14 @@ export function ScheduleForm({ cluster }: { cluster: Schemas['Cluster'] }) {
       <ZoneField key={`${cluster.schedules.zone} ${resets}`} {...fields}
         zones={zones.data?.items ?? []} />
       {!preview && <Failure failure={refused && !refused.field ? refused : null} />}
-      {mayChange && (
-        <div className="actions">
-          <Button disabled={changed.length === 0 || ask.busy} onClick={submit}>
-            {t('schedule.save')}
-          </Button>
-          {draft && (
-            <Button variant="secondary" onClick={reset}>{t('schedule.reset')}</Button>
-          )}
-        </div>
-      )}
+      <div className="actions">
+        <Button disabled={changed.length === 0 || ask.busy} onClick={submit}>
+          {t('schedule.save')}
+        </Button>
+        {draft && (
+          <Button variant="secondary" onClick={reset}>{t('schedule.reset')}</Button>
+        )}
+      </div>
       {preview && (
         <ScheduleConfirm cluster={cluster} after={schedulesOf(shown)} preview={preview}
           busy={save.busy} failure={save.failure} onSubmit={confirm}

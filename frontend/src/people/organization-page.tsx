@@ -130,7 +130,7 @@ function Settings({ organization }: Props) {
     <Section id="settings" title={t('organization.settings')}>
       <div className="stack form">
         <ZoneChoice key={resets} label={t('schedule.zone')} value={shown.zone}
-          readonly={false} zones={zones.data?.items ?? []}
+          zones={zones.data?.items ?? []}
           help={t('organization.zoneText')}
           error={save.failure?.field === 'zone' ? save.failure.sentence : undefined}
           onChoose={(zone) => edit({ zone })} />

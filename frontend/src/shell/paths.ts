@@ -6,6 +6,7 @@ export function clusterPath(id: string): string {
 }
 
 export const releasesPath = '/releases';
+export const softwarePath = '/software';
 export const organizationPath = '/organization';
 export const usersPath = '/users';
 export const activitiesPath = '/admin-activities';

@@ -12,7 +12,8 @@ import {
 import { endSession, type Operation, useSession } from '../session';
 import { ConnectionBanner } from './connection-banner';
 import {
-  accountPath, activitiesPath, clusterListPath, organizationPath, releasesPath, usersPath,
+  accountPath, activitiesPath, clusterListPath, organizationPath, releasesPath, softwarePath,
+  usersPath,
 } from './paths';
 import { LanguageSwitch, ThemeSwitch } from './switches';
 
@@ -132,6 +133,8 @@ function useGroups(): Group[] {
     { title: t('shell.services'), under: t('shell.contactCenter'), places: [
       { path: clusterListPath, label: t('shell.cloudConnect'), operation: 'listClusters',
         icons: ['cloud-regular', 'cloud-filled'] },
+      { path: softwarePath, label: t('shell.software'), operation: 'getDownloads',
+        icons: ['download-regular', 'download-filled'] },
     ] },
     { title: t('shell.vendor'), places: [
       { path: releasesPath, label: t('shell.releases'), operation: 'listReleases',

@@ -7,7 +7,6 @@ interface Props {
   label: string;
   value: string;
   zones: readonly string[];
-  readonly: boolean;
   help: string;
   error?: string;
   onChoose: (zone: string) => void;
@@ -15,7 +14,7 @@ interface Props {
 
 /** One of the time zones that the hub knows, found by any part of its name. */
 export function ZoneChoice(props: Props) {
-  const { label, value, zones, readonly, error, onChoose } = props;
+  const { label, value, zones, error, onChoose } = props;
   const { t } = useTranslation();
   // some hundred options are made only when somebody is about to choose
   const [asked, setAsked] = useState(false);
@@ -23,7 +22,7 @@ export function ZoneChoice(props: Props) {
   const offered = asked ? all : [value];
   return (
     <Combobox ref={matchAnywhere} onFocus={() => setAsked(true)} label={label}
-      dataAriaLabel={label} value={value} disabled={readonly} noResultText={t('schedule.zoneNone')}
+      dataAriaLabel={label} value={value} noResultText={t('schedule.zoneNone')}
       invalidCustomValueText={t('schedule.zoneWrong')} {...help(error, props.help)}
       onChange={(event) => {
         const zone = event.detail.value ?? '';
