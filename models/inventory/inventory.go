@@ -7,6 +7,9 @@ import "slices"
 // FileName is the file's only name: who exports or imports it names a directory.
 const FileName = "inventory.conf"
 
+// MaxBytes is how long the file may be.
+const MaxBytes = 128 << 10
+
 // Product is one kind of component, as the file spells it.
 type Product string
 

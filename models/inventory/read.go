@@ -15,7 +15,7 @@ import (
 
 // The bounds of a file. The largest deployment has a few hundred lines.
 const (
-	maxBytes    = 128 << 10
+	maxBytes    = MaxBytes
 	maxLines    = 2_500
 	maxDepth    = 12
 	maxProblems = 100

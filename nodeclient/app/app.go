@@ -35,6 +35,7 @@ type commands struct {
 	Status        statusCommand        `cmd:"" help:"Show registration, version and services."`
 	Set           setCommand           `cmd:"" help:"Change a setting of this node: its proxy."`
 	Show          showCommand          `cmd:"" help:"Show a setting of this node: its proxy."`
+	Utils         utilsCommand         `cmd:"" help:"Orchestration: the inventory of the machines."`
 	Reset         resetCommand         `cmd:"" help:"Forget the registration on this node alone; the services go on."`
 	Bundle        bundleCommand        `cmd:"" help:"Make and show bundles."`
 	Version       versionCommand       `cmd:"" help:"Show the version of this program."`

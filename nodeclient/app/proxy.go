@@ -138,16 +138,20 @@ func (s setProxyCommand) change(e *env, now proxy.Settings) (proxy.Settings, err
 	return now.Checked()
 }
 
-// password is read from a file, from standard input or from a prompt: never from the command line,
-// which every user of the machine can see.
 func (s setProxyCommand) password(e *env, in *os.File) (string, error) {
-	switch s.PasswordFile {
+	return secretOf(e, in, s.PasswordFile, "Password of the proxy")
+}
+
+// secretOf reads a password from a file, from standard input or from a prompt: never from the command
+// line, which every user of the machine can see.
+func secretOf(e *env, in *os.File, file, prompt string) (string, error) {
+	switch file {
 	case "":
 		if !term.IsTerminal(int(in.Fd())) {
-			return "", errors.New("give the proxy's password with --password-file FILE, or - for " +
+			return "", errors.New("give the password with --password-file FILE, or - for " +
 				"standard input")
 		}
-		_, _ = fmt.Fprint(e.err, "Password of the proxy: ")
+		_, _ = fmt.Fprint(e.err, prompt+": ")
 		typed, err := term.ReadPassword(int(in.Fd()))
 		_, _ = fmt.Fprintln(e.err)
 		if err != nil {
@@ -161,7 +165,7 @@ func (s setProxyCommand) password(e *env, in *os.File) (string, error) {
 		}
 		return strings.TrimRight(line, "\r\n"), nil
 	}
-	return readLine(s.PasswordFile)
+	return readLine(file)
 }
 
 func readAtMost(path string, limit int64) (string, error) {
