@@ -109,6 +109,9 @@ func (s *OpenSSH) Write(b []byte) (int, error) {
 // StartOpenSSH needs root: the user and its password exist in a mount namespace of the server's own.
 func StartOpenSSH(t testing.TB) *OpenSSH {
 	t.Helper()
+	if err := exec.Command("unshare", "-m", "true").Run(); err != nil {
+		t.Skipf("only root can give sshd a user of its own: %v", err)
+	}
 	s := &OpenSSH{Key: NewKey(t)}
 	dir, err := os.MkdirTemp("", "sshd")
 	if err != nil {
