@@ -359,13 +359,14 @@ func TestThePromptsAskAsTheOriginalsDo(t *testing.T) {
 	x := line("import")
 	x.says("SFTP Server: ", d.server.Address)
 	x.says("SFTP User: ", sftptest.User)
-	x.says("Password: ", sftptest.Password)
+	x.says("Password: ", "ü\x7f"+sftptest.Password+"x\x7f")
 	x.says("SFTP Directory: ", d.server.Home)
 	x.says("Type yes to go on: ", "yes")
 	x.says("will be replaced. Type yes to go on: ", "y")
 	code, seen := x.ends()
 	if code != 1 || !strings.Contains(seen, "nothing was changed") || !strings.Contains(seen, "+    CUIC_LiveData_IdS:") ||
-		!strings.Contains(seen, d.server.Key.Fingerprint()) || strings.Contains(seen, "canary") {
+		!strings.Contains(seen, d.server.Key.Fingerprint()) ||
+		!strings.Contains(seen, "Password: *\b \b********************") || strings.Contains(seen, "canary") {
 		t.Fatalf("%d %s", code, seen)
 	}
 	x = line("import") // the key is known now, and what was typed stands in brackets
@@ -383,6 +384,13 @@ func TestThePromptsAskAsTheOriginalsDo(t *testing.T) {
 	x.says("Password: ", sftptest.Password)
 	x.says("SFTP Directory ["+d.server.Home+"]: ", d.server.Home+"/inventory.conf")
 	if code, seen := x.ends(); code != 1 || !strings.Contains(seen, "give the directory only") {
+		t.Fatalf("%d %s", code, seen)
+	}
+	x = line("export")
+	x.says("SFTP Server", "")
+	x.says("SFTP User", "")
+	x.says("Password: ", "\x03")
+	if code, seen := x.ends(); code != 1 || !strings.Contains(seen, "no password was given") {
 		t.Fatalf("%d %s", code, seen)
 	}
 	for _, name := range []string{"inventory-sftp.json", "ssh-hosts.json", "inventory.json"} {

@@ -151,13 +151,7 @@ func secretOf(e *env, in *os.File, file, prompt string) (string, error) {
 			return "", errors.New("give the password with --password-file FILE, or - for " +
 				"standard input")
 		}
-		_, _ = fmt.Fprint(e.err, prompt+": ")
-		typed, err := term.ReadPassword(int(in.Fd()))
-		_, _ = fmt.Fprintln(e.err)
-		if err != nil {
-			return "", fmt.Errorf("cannot read the password: %w", err)
-		}
-		return string(typed), nil
+		return asker{in, e.err}.secret(prompt)
 	case "-":
 		line, err := bufio.NewReader(io.LimitReader(in, maxLine)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {

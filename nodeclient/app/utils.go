@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/term"
@@ -106,6 +107,45 @@ func (a asker) ask(prompt, flag, given, current string) (string, error) {
 		return "", errors.New("nothing was given")
 	}
 	return typed, nil
+}
+
+// secret shows an asterisk for each character. The terminal's own echo ends before the prompt appears,
+// so that nothing which is typed early is seen either.
+func (a asker) secret(prompt string) (string, error) {
+	before, err := term.MakeRaw(int(a.in.Fd()))
+	if err != nil {
+		return "", fmt.Errorf("cannot hide the password: %w", err)
+	}
+	defer func() {
+		_ = term.Restore(int(a.in.Fd()), before)
+		_, _ = fmt.Fprintln(a.out)
+	}()
+	_, _ = fmt.Fprint(a.out, prompt+": ")
+	var typed []byte
+	one := make([]byte, 1)
+	for len(typed) < maxLine {
+		if _, err := io.ReadFull(a.in, one); err != nil {
+			return "", fmt.Errorf("cannot read the password: %w", err)
+		}
+		switch c := one[0]; {
+		case c == '\r' || c == '\n':
+			return string(typed), nil
+		case c == 0x03 || c == 0x04: // Ctrl-C, Ctrl-D
+			return "", errors.New("no password was given")
+		case c == 0x7f || c == 0x08:
+			if len(typed) > 0 {
+				_, size := utf8.DecodeLastRune(typed)
+				typed = typed[:len(typed)-size]
+				_, _ = fmt.Fprint(a.out, "\b \b")
+			}
+		case c >= 0x20:
+			typed = append(typed, c)
+			if utf8.RuneStart(c) {
+				_, _ = fmt.Fprint(a.out, "*")
+			}
+		}
+	}
+	return "", errors.New("the password is too long")
 }
 
 // yes takes nothing but the word for a consent.

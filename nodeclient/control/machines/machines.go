@@ -104,11 +104,11 @@ func (s *Store) Import(text []byte, base int, by, from string) (Version, error) 
 	if len(by) > maxOrigin || len(from) > maxOrigin {
 		return Version{}, errors.New("the origin of the inventory is too long")
 	}
-	lock, err := s.lock()
+	unlock, err := s.lock()
 	if err != nil {
 		return Version{}, err
 	}
-	defer lock.Close()
+	defer unlock()
 	d, err := s.read()
 	if err != nil {
 		return Version{}, err
@@ -132,8 +132,9 @@ func (s *Store) Import(text []byte, base int, by, from string) (Version, error) 
 	return fresh, nil
 }
 
-// lock lets one import at a time decide which version it replaces.
-func (s *Store) lock() (*os.File, error) {
+// lock lets one import at a time decide which version it replaces. Unlocking is said, not left to
+// closing: a process that is just being started may hold the same file for a moment.
+func (s *Store) lock() (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(s.dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot lock the inventory: %w", err)
@@ -142,5 +143,8 @@ func (s *Store) lock() (*os.File, error) {
 		_ = f.Close()
 		return nil, fmt.Errorf("another import is running: %w", err)
 	}
-	return f, nil
+	return func() {
+		_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+		_ = f.Close()
+	}, nil
 }

@@ -218,6 +218,13 @@ func TestAServerThatSaysNothingIsGivenUp(t *testing.T) {
 	if !errors.Is(err, remote.ErrTimeout) || time.Since(began) > 10*time.Second {
 		t.Errorf("%v after %s", err, time.Since(began))
 	}
+	key := sftptest.NewKey(t)
+	l.Address = sftptest.StartCounting(t, key, "", false).Address
+	l.Timeout = time.Second
+	_, err = remote.Connect(t.Context(), confirmed(t, l.Address, key), l)
+	if !errors.Is(err, remote.ErrTimeout) {
+		t.Errorf("after the sign-in: %v", err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := remote.HostKey(ctx, address); !errors.Is(err, context.Canceled) {

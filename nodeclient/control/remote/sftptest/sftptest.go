@@ -179,7 +179,7 @@ type Counting struct {
 	Sessions  atomic.Int64
 }
 
-// StartCounting serves a directory; keyboard lets it ask for the password by a question instead.
+// StartCounting serves a directory, or without one says nothing after the sign-in; keyboard lets it ask for the password by a question instead.
 func StartCounting(t testing.TB, key Key, dir string, keyboard bool) *Counting {
 	t.Helper()
 	s := &Counting{}
@@ -228,6 +228,9 @@ func (s *Counting) serve(c net.Conn, config *ssh.ServerConfig, dir string) {
 				_ = r.Reply(r.Type == "subsystem", nil)
 			}
 		}()
+		if dir == "" {
+			continue
+		}
 		server, err := sftp.NewServer(channel, sftp.WithServerWorkingDirectory(dir))
 		if err != nil {
 			return
