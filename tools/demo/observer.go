@@ -52,7 +52,11 @@ func observe(dir, hubAddress, hubCA string) (*observer, error) {
 	target := &url.URL{Scheme: "https", Host: net.JoinHostPort(host, port)}
 	o := &observer{caFile: filepath.Join(dir, "observer-ca.pem")}
 	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		// The nodes' proofs name the host that they ask for (docs/adr/0008): it stays.
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host
+		},
 		Transport: &http.Transport{
 			TLSClientConfig:     &tls.Config{RootCAs: pool, ServerName: "localhost"},
 			MaxIdleConnsPerHost: 8,
