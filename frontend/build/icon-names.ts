@@ -14,8 +14,9 @@ export const consoleIcons = [
   'apps-regular', 'apps-bold', 'apps-filled', 'brightness-high-regular', 'brightness-regular',
   'check-circle-badge-filled', 'cloud-regular', 'cloud-bold', 'cloud-filled',
   'cloud-upload-regular', 'copy-regular', 'document-regular', 'document-bold', 'document-filled',
-  'download-regular', 'language-regular', 'list-menu-bold', 'more-bold', 'people-regular',
-  'people-bold', 'people-filled', 'plus-regular', 'pop-out-regular', 'secure-lock-regular',
+  'download-filled', 'download-regular', 'language-regular', 'list-menu-bold', 'more-bold',
+  'people-regular', 'people-bold', 'people-filled', 'plus-regular', 'pop-out-regular',
+  'secure-lock-regular',
   'server-regular', 'settings-regular', 'settings-bold', 'settings-filled', 'sign-out-regular',
   'warning-badge-filled',
 ];
