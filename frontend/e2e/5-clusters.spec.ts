@@ -373,7 +373,7 @@ test('maintenance mode is entered and left with the keyboard alone', async ({ br
   await console.close();
 });
 
-test('a node is replaced on its own page, or removed after its name was typed',
+test('a node is replaced on its own page, removed after its name was typed, and admitted again',
   async ({ browser }) => {
     const console = await Console.open(browser, 'en');
     const { page, w } = console;
@@ -397,8 +397,13 @@ test('a node is replaced on its own page, or removed after its name was typed',
     await console.dialog().locator('input').fill(subscriber);
     await console.check('the remove dialog');
     await console.button(w.node.remove, console.dialog()).click();
-    await expect(console.node(subscriber).getByText(w.nodes.member.removed)).toBeVisible();
-    await expect(console.button(say(w.nodes.actionsOf, { name: subscriber }))).toHaveCount(0);
+    await console.dialog().waitFor({ state: 'detached' });
+    // its machine runs on and asks to join again: that is for an administrator to admit
+    const { waiting, active } = w.nodes.member;
+    await expect(console.node(subscriber).getByText(waiting)).toBeVisible({ timeout: 120_000 });
+    await console.check('a node that waits for admission');
+    await console.choose(subscriber, w.node.admit);
+    await expect(console.node(subscriber).getByText(active, { exact: true })).toBeVisible();
     await console.close();
   });
 
