@@ -13,7 +13,7 @@ import (
 
 // e2e starts a hub with two clusters and lets a real browser do what a person does.
 func e2e(ctx context.Context, o options) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 40*time.Minute)
 	defer cancel()
 	if err := fresh(ctx, o); err != nil {
 		return err
