@@ -22,22 +22,10 @@ func allow(ctx context.Context, openURL string, port int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	jar, err := cookiejar.New(nil)
+	browser, err := nodeBrowser(page.Host, port)
 	if err != nil {
 		return "", err
 	}
-	browser := &http.Client{Jar: jar, Timeout: 20 * time.Second,
-		// The page's certificate is self-signed, and a person clicks past that on loopback.
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
-			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-				return (&net.Dialer{}).DialContext(ctx, network, loopback(port))
-			}},
-		CheckRedirect: func(r *http.Request, _ []*http.Request) error {
-			if r.URL.Host != page.Host {
-				return http.ErrUseLastResponse
-			}
-			return nil
-		}}
 	ticket := page.Fragment
 	page.Fragment = ""
 	_, text, err := visit(ctx, browser, http.MethodGet, page.String(), nil)
@@ -82,6 +70,44 @@ func allow(ctx context.Context, openURL string, port int) (string, error) {
 		return "", errors.New("the way back carries no code")
 	}
 	return code, nil
+}
+
+// nodeBrowser is a browser on the page of one node; it does not leave it.
+func nodeBrowser(host string, port int) (*http.Client, error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{Jar: jar, Timeout: 20 * time.Second,
+		// The page's certificate is self-signed, and a person clicks past that on loopback.
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+			DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, network, loopback(port))
+			}},
+		CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+			if r.URL.Host != host {
+				return http.ErrUseLastResponse
+			}
+			return nil
+		}}, nil
+}
+
+// statusPage is what a node's administrator sees on the node's own page after signing in.
+func (n *node) statusPage(ctx context.Context) (string, error) {
+	page := &url.URL{Scheme: "https", Host: fmt.Sprintf("%s:%d", n.name, n.page), Path: "/sign-in"}
+	browser, err := nodeBrowser(page.Host, n.page)
+	if err != nil {
+		return "", err
+	}
+	_, text, err := visit(ctx, browser, http.MethodGet, page.String(), nil)
+	if err != nil {
+		return "", err
+	}
+	form := fields(text)
+	form.Set("username", pageUser)
+	form.Set("password", pagePassword)
+	_, text, err = visit(ctx, browser, http.MethodPost, page.String(), form)
+	return text, err
 }
 
 func visit(ctx context.Context, c *http.Client, method, address string, form url.Values) (

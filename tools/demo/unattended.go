@@ -15,6 +15,8 @@ import (
 const unattendedLimit = 3 * time.Minute
 
 const (
+	sampleName = "Tokyo contact center"
+
 	sampleOld = "1.0.0"
 	sampleNew = "2.0.0"
 )
@@ -34,7 +36,7 @@ func unattended(ctx context.Context, o options) error {
 		return err
 	}
 	defer s.stop()
-	id, err := s.cluster.register(ctx, s.hub, "Tokyo contact center")
+	id, err := s.cluster.register(ctx, s.hub, sampleName)
 	if err != nil {
 		return err
 	}
@@ -75,7 +77,10 @@ func unattended(ctx context.Context, o options) error {
 	case w.oneDown.Load() == 0:
 		return fmt.Errorf("no node was ever seen down: the watcher cannot have seen the upgrade")
 	}
-	return s.cluster.atRest(ctx)
+	if err := s.cluster.atRest(ctx); err != nil {
+		return err
+	}
+	return s.deregister(ctx, id)
 }
 
 // caught says whether the watcher saw what a hub without its guard does.
