@@ -126,13 +126,15 @@ for (const { language, organization, admin, reader } of teams) {
       await console.dialog().locator('input').fill(reader.email);
       await console.check('the disable dialog');
       await confirm.click();
-      await expect(console.row('user', reader.email).getByText(w.users.disabled)).toBeVisible();
+      await expect(console.row('user', reader.email)
+        .getByText(w.users.disabled, { exact: true })).toBeVisible();
       await other.page.goto('/');
       await other.heading(w.signIn.title).waitFor();
 
       await console.choose(reader.name, w.users.enable);
       await console.button(w.users.enable, console.dialog()).click();
-      await expect(console.row('user', reader.email).getByText(w.users.active)).toBeVisible();
+      await expect(console.row('user', reader.email)
+        .getByText(w.users.active, { exact: true })).toBeVisible();
       await other.signIn(reader);
       other.forgive(/401/);
       await other.close();
