@@ -65,6 +65,7 @@ var packageMap = map[string]string{
 	"nodeclient/enroll":                  "models models/wire nodeclient/atomicfile nodeclient/proxy github.com/golang-jwt/jwt/v5 golang.org/x/crypto/argon2",
 	"nodeclient/proxy":                   "nodeclient/atomicfile golang.org/x/net/http/httpproxy",
 	"nodeclient/localweb":                "models models/wire nodeclient/enroll nodeclient/agent nodeclient/proxy golang.org/x/time/rate",
+	"nodeclient/control/gate":            "golang.org/x/sys/unix",
 	"nodeclient/control/machines":        "models/inventory nodeclient/atomicfile",
 	"nodeclient/control/remote":          "nodeclient/atomicfile github.com/pkg/sftp golang.org/x/crypto/ssh",
 	"nodeclient/control/remote/sftptest": "github.com/pkg/sftp golang.org/x/crypto/ssh",

@@ -1,0 +1,181 @@
+// Package gate keeps a control node from doing two things at once that must not meet: an orchestration
+// and a download each hold a lock that ends with its holder, however that ends. It knows nothing of
+// what is done behind it.
+package gate
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Kind is what a lock is for.
+type Kind string
+
+// The kinds.
+const (
+	Orchestration Kind = "orchestration"
+	Download      Kind = "download"
+)
+
+// Kinds lists them.
+func Kinds() []Kind { return []Kind{Orchestration, Download} }
+
+// ErrBusy says that another one holds the lock. Its sentence is the original's.
+var ErrBusy = errors.New("Previous operation is still in progress. Please retry after sometime") //nolint:staticcheck // a sentence that people know
+
+const maxNote = 4 << 10
+
+// Note is what the holder of a lock says of itself.
+type Note struct {
+	What  string    `json:"what"`
+	Who   string    `json:"who"`
+	Since time.Time `json:"since"`
+}
+
+// BusyError is ErrBusy with what the other one says of itself.
+type BusyError struct {
+	Kind Kind
+	Note Note // zero where the holder has not said anything yet
+}
+
+// Error names the other one.
+func (b *BusyError) Error() string {
+	if b.Note.What == "" {
+		return ErrBusy.Error()
+	}
+	return fmt.Sprintf("%s (%s, by %s, since %s)", ErrBusy.Error(), b.Note.What, b.Note.Who,
+		b.Note.Since.Format(time.RFC3339))
+}
+
+// Unwrap is ErrBusy.
+func (*BusyError) Unwrap() error { return ErrBusy }
+
+// Hold is a lock that is held. It is free again when every process that has its file has ended, or when
+// nothing refers to the Hold any more: keep it until it is released.
+type Hold struct{ file *os.File }
+
+// Take gets the lock of a node's folder, or a *BusyError at once. The kernel frees it when the holder
+// dies, so that nothing is ever stuck.
+func Take(dir string, kind Kind, what, who string, now time.Time) (*Hold, error) {
+	f, err := open(dir, kind)
+	if err != nil {
+		return nil, err
+	}
+	if err := lock(f.Fd(), unix.F_WRLCK); err != nil {
+		defer f.Close()
+		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EACCES) {
+			return nil, fmt.Errorf("cannot lock %s: %w", f.Name(), err)
+		}
+		return nil, &BusyError{Kind: kind, Note: read(f)}
+	}
+	h := &Hold{file: f}
+	if err := h.Say(Note{What: what, Who: who, Since: now.UTC()}); err != nil {
+		h.Release()
+		return nil, err
+	}
+	return h, nil
+}
+
+// Inherit is the lock that a parent handed to this process as an open file.
+func Inherit(fd uintptr, kind Kind) (*Hold, error) {
+	f := os.NewFile(fd, string(kind))
+	if f == nil {
+		return nil, fmt.Errorf("no lock of kind %s was handed over", kind)
+	}
+	if err := lock(fd, unix.F_WRLCK); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("the lock of kind %s that was handed over is not held: %w", kind, err)
+	}
+	unix.CloseOnExec(int(fd))
+	return &Hold{file: f}, nil
+}
+
+// Say changes what others read of the holder.
+func (h *Hold) Say(n Note) error {
+	text, err := json.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("cannot write the lock's note: %w", err)
+	}
+	if len(text) > maxNote {
+		return errors.New("the lock's note is too long")
+	}
+	if err := h.file.Truncate(0); err != nil {
+		return fmt.Errorf("cannot write the lock's note: %w", err)
+	}
+	if _, err := h.file.WriteAt(text, 0); err != nil {
+		return fmt.Errorf("cannot write the lock's note: %w", err)
+	}
+	return nil
+}
+
+// File is what a worker inherits; the lock stays held while either has it open.
+func (h *Hold) File() *os.File { return h.file }
+
+// Leave gives the lock to whoever inherited it: this process has it no more, and does not free it.
+func (h *Hold) Leave() { _ = h.file.Close() }
+
+// Release frees the lock at once, also where a process that is just being started holds the same file.
+func (h *Hold) Release() {
+	_ = h.file.Truncate(0)
+	_ = lock(h.file.Fd(), unix.F_UNLCK)
+	_ = h.file.Close()
+}
+
+// lock takes or frees the lock of an open file description: a process that inherits the file has it,
+// too, and looking at it (Busy) never takes it from anybody.
+func lock(fd uintptr, kind int16) error {
+	return unix.FcntlFlock(fd, unix.F_OFD_SETLK, &unix.Flock_t{Type: kind})
+}
+
+// Busy answers whether somebody holds the lock, and what it says of itself.
+func Busy(dir string, kind Kind) (Note, bool, error) {
+	f, err := os.Open(path(dir, kind))
+	if errors.Is(err, os.ErrNotExist) {
+		return Note{}, false, nil
+	}
+	if err != nil {
+		return Note{}, false, fmt.Errorf("cannot look at the lock: %w", err)
+	}
+	defer f.Close()
+	state := unix.Flock_t{Type: unix.F_RDLCK}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &state); err != nil {
+		return Note{}, false, fmt.Errorf("cannot look at the lock: %w", err)
+	}
+	if state.Type == unix.F_UNLCK {
+		return Note{}, false, nil
+	}
+	return read(f), true, nil
+}
+
+func path(dir string, kind Kind) string {
+	return filepath.Join(dir, "control", string(kind)+".lock")
+}
+
+func open(dir string, kind Kind) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Join(dir, "control"), 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the folder of the lock: %w", err)
+	}
+	f, err := os.OpenFile(path(dir, kind), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the lock: %w", err)
+	}
+	return f, nil
+}
+
+// read answers what the holder says; a note that is being written reads as none.
+func read(f *os.File) Note {
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, maxNote))
+	var n Note
+	if err != nil || json.Unmarshal([]byte(strings.TrimSpace(string(text))), &n) != nil {
+		return Note{}
+	}
+	return n
+}

@@ -1,0 +1,159 @@
+package gate_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"connecthub/nodeclient/control/gate"
+)
+
+const actAsHolder = "CONNECTHUB_TEST_HOLDS_A_LOCK"
+
+// TestMain is also a worker that inherited a lock and never frees it by itself.
+func TestMain(m *testing.M) {
+	if os.Getenv(actAsHolder) != "" {
+		if _, err := gate.Inherit(3, gate.Orchestration); err != nil {
+			os.Exit(1)
+		}
+		_, _ = os.Stdout.WriteString("held\n")
+		_, _ = os.Stdin.Read(make([]byte, 1))
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func take(t *testing.T, dir string, kind gate.Kind, what string) *gate.Hold {
+	t.Helper()
+	h, err := gate.Take(dir, kind, what, "ada", noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func TestOneOrchestrationAtATimeAndTheOtherOneIsNamed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	h := take(t, dir, gate.Orchestration, "patch-manager install")
+	_, err := gate.Take(dir, gate.Orchestration, "x", "bob", noon)
+	if !errors.Is(err, gate.ErrBusy) || !strings.Contains(err.Error(),
+		"Previous operation is still in progress. Please retry after sometime (patch-manager install, by ada,"+
+			" since 2026-11-22T12:00:00Z)") {
+		t.Errorf("%v", err)
+	}
+	if n, busy, err := gate.Busy(dir, gate.Orchestration); err != nil || !busy || n.Who != "ada" {
+		t.Errorf("%v %v %v", n, busy, err)
+	}
+	if _, busy, err := gate.Busy(dir, gate.Download); err != nil || busy {
+		t.Errorf("%v %v", busy, err)
+	}
+	take(t, dir, gate.Download, "nightly").Release()
+	h.Release()
+	take(t, dir, gate.Orchestration, "again").Release()
+	if _, busy, err := gate.Busy(dir, gate.Orchestration); err != nil || busy {
+		t.Errorf("%v %v", busy, err)
+	}
+}
+
+func TestOfManyOnlyOneGetsTheLock(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var wg sync.WaitGroup
+	var got atomic.Int64
+	holds := make([]*gate.Hold, 40)
+	for i := range holds {
+		wg.Go(func() {
+			var err error
+			if holds[i], err = gate.Take(dir, gate.Download, "d", "x", noon); err == nil {
+				got.Add(1)
+			} else if !errors.Is(err, gate.ErrBusy) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if got.Load() != 1 {
+		t.Errorf("%d have it", got.Load())
+	}
+	for _, h := range holds {
+		if h != nil {
+			h.Release()
+		}
+	}
+}
+
+func TestAWorkerKeepsTheLockAfterItsParentAndFreesItWhenItIsKilled(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	h := take(t, dir, gate.Orchestration, "upgrade")
+	worker := exec.Command(os.Args[0])
+	worker.Env = append(os.Environ(), actAsHolder+"=1")
+	worker.ExtraFiles = []*os.File{h.File()}
+	in, err := worker.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := worker.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := worker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said := make([]byte, 5)
+	if _, err := out.Read(said); err != nil || string(said) != "held\n" {
+		t.Fatalf("%q %v", said, err)
+	}
+	h.Leave()
+	if n, busy, err := gate.Busy(dir, gate.Orchestration); err != nil || !busy || n.What != "upgrade" {
+		t.Errorf("%v %v %v", n, busy, err)
+	}
+	if err := worker.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = worker.Wait()
+	take(t, dir, gate.Orchestration, "next").Release()
+}
+
+func TestLookingNeverKeepsAnybodyFromTheLock(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	take(t, dir, gate.Download, "first").Release()
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if _, _, err := gate.Busy(dir, gate.Download); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 2000 {
+		take(t, dir, gate.Download, "d").Release()
+	}
+	close(stop)
+	wg.Wait()
+}
+
+func TestALockThatIsNotHeldCannotBeInherited(t *testing.T) {
+	t.Parallel()
+	if _, err := gate.Inherit(1<<20, gate.Download); err == nil {
+		t.Error("a file that is not open passed for a lock")
+	}
+}
