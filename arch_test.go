@@ -24,6 +24,7 @@ const module = "connecthub"
 var packageMap = map[string]string{
 	"models":                  "",
 	"models/inventory":        "models github.com/goccy/go-yaml/…",
+	"models/compat":           "models models/inventory",
 	"models/manifest":         "models",
 	"models/wire":             "models",
 	"models/store":            "models models/store/… gorm.io/… github.com/jackc/pgx/… github.com/pressly/goose/… github.com/google/uuid github.com/mattn/go-sqlite3",
