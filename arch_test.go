@@ -67,9 +67,11 @@ var packageMap = map[string]string{
 	"nodeclient/proxy":                   "nodeclient/atomicfile golang.org/x/net/http/httpproxy",
 	"nodeclient/localweb":                "models models/wire nodeclient/enroll nodeclient/agent nodeclient/proxy golang.org/x/time/rate",
 	"nodeclient/control/gate":            "golang.org/x/sys/unix",
+	"nodeclient/control/keys":            "models nodeclient/atomicfile golang.org/x/crypto/ssh",
 	"nodeclient/control/machines":        "models/inventory nodeclient/atomicfile",
 	"nodeclient/control/remote":          "nodeclient/atomicfile github.com/pkg/sftp golang.org/x/crypto/ssh",
 	"nodeclient/control/remote/sftptest": "github.com/pkg/sftp golang.org/x/crypto/ssh",
+	"nodeclient/control/settings":        "nodeclient/atomicfile",
 
 	"nodeclient/journal":    "models nodeclient/atomicfile",
 	"nodeclient/atomicfile": "",
