@@ -48,6 +48,10 @@ type BusyError struct {
 
 // Error names the other one.
 func (b *BusyError) Error() string {
+	if b.Kind == Download {
+		return "software is being downloaded on this node; orchestration is possible when that has " +
+			"ended, or on the other node meanwhile"
+	}
 	if b.Note.What == "" {
 		return ErrBusy.Error()
 	}
@@ -62,7 +66,8 @@ func (*BusyError) Unwrap() error { return ErrBusy }
 // nothing refers to the Hold any more: keep it until it is released.
 type Hold struct{ file *os.File }
 
-// Take gets the lock of a node's folder, or a *BusyError at once. The kernel frees it when the holder
+// Take gets the lock of a node's folder, or a *BusyError at once: also while a lock of the other kind is
+// held, for an orchestration needs what a download is changing. The kernel frees it when the holder
 // dies, so that nothing is ever stuck.
 func Take(dir string, kind Kind, what, who string, now time.Time) (*Hold, error) {
 	f, err := open(dir, kind)
@@ -77,11 +82,33 @@ func Take(dir string, kind Kind, what, who string, now time.Time) (*Hold, error)
 		return nil, &BusyError{Kind: kind, Note: read(f)}
 	}
 	h := &Hold{file: f}
+	if err := h.alone(dir, kind); err != nil {
+		h.Release()
+		return nil, err
+	}
 	if err := h.Say(Note{What: what, Who: who, Since: now.UTC()}); err != nil {
 		h.Release()
 		return nil, err
 	}
 	return h, nil
+}
+
+// alone refuses while a lock of another kind is held. Whoever comes looks after it has its own lock, so
+// that of two that come at once at most one stays.
+func (h *Hold) alone(dir string, kind Kind) error {
+	for _, other := range Kinds() {
+		if other == kind {
+			continue
+		}
+		note, busy, err := Busy(dir, other)
+		if err != nil {
+			return err
+		}
+		if busy {
+			return &BusyError{Kind: other, Note: note}
+		}
+	}
+	return nil
 }
 
 // Inherit is the lock that a parent handed to this process as an open file.

@@ -55,8 +55,16 @@ func TestOneOrchestrationAtATimeAndTheOtherOneIsNamed(t *testing.T) {
 	if _, busy, err := gate.Busy(dir, gate.Download); err != nil || busy {
 		t.Errorf("%v %v", busy, err)
 	}
-	take(t, dir, gate.Download, "nightly").Release()
+	if _, err := gate.Take(dir, gate.Download, "nightly", "x", noon); !errors.Is(err, gate.ErrBusy) {
+		t.Errorf("a download began while an orchestration ran: %v", err)
+	}
 	h.Release()
+	d := take(t, dir, gate.Download, "nightly")
+	_, err = gate.Take(dir, gate.Orchestration, "x", "bob", noon)
+	if !errors.Is(err, gate.ErrBusy) || !strings.Contains(err.Error(), "is being downloaded on this node") {
+		t.Errorf("an orchestration began while a download ran: %v", err)
+	}
+	d.Release()
 	take(t, dir, gate.Orchestration, "again").Release()
 	if _, busy, err := gate.Busy(dir, gate.Orchestration); err != nil || busy {
 		t.Errorf("%v %v", busy, err)
@@ -148,6 +156,29 @@ func TestLookingNeverKeepsAnybodyFromTheLock(t *testing.T) {
 		take(t, dir, gate.Download, "d").Release()
 	}
 	close(stop)
+	wg.Wait()
+}
+
+func TestAnOrchestrationAndADownloadNeverRunTogether(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var wg sync.WaitGroup
+	var inside atomic.Int64
+	for i := range 8 {
+		wg.Go(func() {
+			for range 300 {
+				h, err := gate.Take(dir, gate.Kinds()[i%2], "w", "x", noon)
+				if err != nil {
+					continue
+				}
+				if inside.Add(1) > 1 {
+					t.Error("two are inside")
+				}
+				inside.Add(-1)
+				h.Release()
+			}
+		})
+	}
 	wg.Wait()
 }
 
