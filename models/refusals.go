@@ -129,6 +129,10 @@ var sentences = map[Code]text{
 	"publisher_stays":      {"The publisher cannot be removed; replace it or deregister the cluster.", "パブリッシャは削除できません。交換するか、クラスタの登録を解除してください。"},
 	"not_blocking":         {"This node does not hold up an upgrade.", "このノードはアップグレードを妨げていません。"},
 
+	"application_user_required": {"Sign in as the application user of this node.", "このノードのアプリケーションユーザでサインインしてください。"},
+	"wrong_application_user":    {"The name or the password of the application user is wrong.", "アプリケーションユーザの名前またはパスワードが正しくありません。"},
+	"node_failed":               {"Something went wrong on this node; its log says what.", "このノードで問題が発生しました。詳細はノードのログを確認してください。"},
+
 	"invalid_token":        {"The node's access token is not valid.", "ノードのアクセストークンが正しくありません。"},
 	"invalid_assertion":    {"The node's assertion is not valid.", "ノードのアサーションが正しくありません。"},
 	"assertion_replayed":   {"The node's assertion was used before.", "ノードのアサーションはすでに使用されています。"},

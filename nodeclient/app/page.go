@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"connecthub/models"
+	"connecthub/nodeclient/control/keys"
 	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/localweb"
 )
@@ -25,7 +26,11 @@ func (n *node) page() (*localweb.Server, error) {
 	return localweb.New(localweb.Options{FQDN: c.FQDN, HubName: c.Hub, Certificate: shown.get,
 		Listen: c.PageListen, CheckPassword: thrifty(n.checkPassword), Credential: n.credential,
 		Inspect: n.enrollment.Inspect, Allow: n.enrollment.Allow, Deny: n.enrollment.Deny,
-		Status: n.status, Trail: n.trail, Now: n.e.now, Log: n.e.log, Proxy: n.wayOut()})
+		Status: n.status, Trail: n.trail, Now: n.e.now, Log: n.e.log, Proxy: n.wayOut(),
+		ControlKey: func() (keys.Public, error) {
+			c := n.settings()
+			return keys.OwnPublic(n.dir, c.Role, c.FQDN)
+		}})
 }
 
 // settings are as they stand on disk now; where they cannot be read, as they were at the start.

@@ -22,6 +22,7 @@ import (
 
 	"connecthub/models"
 	"connecthub/models/wire"
+	"connecthub/nodeclient/control/keys"
 	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/localweb"
 )
@@ -54,6 +55,8 @@ type node struct {
 	secret             string // what the application user's password stands for
 	shown              *tls.Certificate
 	exits              exits
+	key                keys.Public
+	keyTrouble         error
 }
 
 type spoken struct{ en, ja string }
@@ -75,7 +78,8 @@ func start(t *testing.T) *node {
 		CheckPassword: func(u, p string) bool { return u == "administrator" && p == "right one" },
 		Credential:    n.credential, Trail: func() []enroll.Event { return n.events },
 		Inspect: n.onInspect, Allow: n.onAllow, Deny: n.onDeny, Status: n.status,
-		Proxy: n.exits.options(t), Now: n.clock, Log: slog.New(slog.DiscardHandler)})
+		Proxy: n.exits.options(t), ControlKey: func() (keys.Public, error) { return n.key, n.keyTrouble },
+		Now: n.clock, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"connecthub/models"
 	"connecthub/models/wire"
 	"connecthub/nodeclient/agent"
+	"connecthub/nodeclient/control/keys"
 	"connecthub/nodeclient/enroll"
 )
 
@@ -54,8 +55,10 @@ type Options struct {
 	Status func() Status
 	Trail  func() []enroll.Event // of registrations, oldest first
 	Proxy  ProxyOptions
-	Now    func() time.Time
-	Log    *slog.Logger
+	// ControlKey answers this control node's own public SSH key; it makes one at the first need.
+	ControlKey func() (keys.Public, error)
+	Now        func() time.Time
+	Log        *slog.Logger
 }
 
 // Status is how the node stands, as the page shows it.
@@ -154,6 +157,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /register/access", s.accessPage)
 	mux.HandleFunc("POST /register/access", s.decide)
 	mux.HandleFunc("POST /register/test", s.selfTest)
+	mux.HandleFunc("GET /inventory/controlnode/key", s.application(s.controlKey))
 	for name, kind := range map[string]string{"page.js": "text/javascript; charset=utf-8",
 		"page.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"} {
 		mux.HandleFunc("GET /assets/"+name, asset(name, kind))

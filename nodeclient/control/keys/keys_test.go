@@ -175,6 +175,10 @@ func TestTheOtherControlNodesKeysAreKeptByName(t *testing.T) {
 			t.Errorf("%s was kept", name)
 		}
 	}
+	mine, err := keys.OwnPublic(dir, models.Publisher, "pub.example.com")
+	if err != nil || mine.HostName != "pub.example.com" || mine.PublicKey != own(t, dir).Line() {
+		t.Errorf("%v %v", mine, err)
+	}
 	if keys.CategoryOf(models.Subscriber) != keys.Subscriber || keys.CategoryOf("") != keys.Publisher ||
 		first.Fingerprint() == second.Fingerprint() || keys.Line("x").Fingerprint() != "" {
 		t.Error("categories or fingerprints")

@@ -83,6 +83,15 @@ type Public struct {
 	PublicKey Line        `json:"publicKey"`
 }
 
+// OwnPublic is this node's own; the pair is made at the first need.
+func OwnPublic(dir string, role models.NodeRole, name models.FQDN) (Public, error) {
+	pair, err := Own(dir)
+	if err != nil {
+		return Public{}, err
+	}
+	return Public{Category: CategoryOf(role), HostName: name, PublicKey: pair.Line()}, nil
+}
+
 func (p Public) check() error {
 	if p.Category != Publisher && p.Category != Subscriber {
 		return errors.New("the category of a control node is PUBLISHER or SUBSCRIBER")
