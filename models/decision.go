@@ -48,6 +48,8 @@ const (
 	ReasonSuperseded           Reason = "superseded"
 	ReasonReportedSelf         Reason = "reported_by_node"
 	ReasonOverridden           Reason = "overridden"
+	ReasonLocalWork            Reason = "local_work"
+	ReasonOrchestrating        Reason = "orchestrating"
 	ReasonUpgrade              Reason = "upgrade"
 )
 
@@ -62,5 +64,5 @@ func Reasons() []Reason {
 		ReasonClusterNotRegistered, ReasonProtocolTooOld,
 		ReasonNotYourTurn, ReasonNotAdmitted, ReasonExcluded, ReasonStalePermit,
 		ReasonScheduleChanged, ReasonSuperseded, ReasonReportedSelf, ReasonOverridden,
-		ReasonUpgrade}
+		ReasonLocalWork, ReasonOrchestrating, ReasonUpgrade}
 }

@@ -145,6 +145,9 @@ type Node struct {
 	IntervalSeconds int  // the interval it was last told
 	PolledSince     bool // has polled since the hub's last restore (R34)
 
+	// Orchestrating: a procedure or a download runs on it, so that no node of its cluster stops.
+	Orchestrating bool
+
 	MaintenanceUntil  *time.Time // R22
 	MaintenanceReason string
 

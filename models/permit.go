@@ -95,7 +95,7 @@ type Permit struct {
 	FenceIncarnation uint64
 	FenceCounter     uint64
 	OfferedAt        time.Time
-	StartBy          time.Time // R18
+	StartBy          time.Time // R18; of a local one, when its offer lapses
 	ConfirmedAt      *time.Time
 	ConfirmedBoot    string
 	EndedAt          *time.Time

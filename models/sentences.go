@@ -56,5 +56,7 @@ var reasonTexts = map[Reason]text{
 	ReasonSuperseded:           {"Version {subject} takes the place of the release that was being rolled out.", "バージョン {subject} が、展開中だったリリースに置き換わります。"},
 	ReasonReportedSelf:         {"The node reported the outcome itself.", "ノード自身が結果を報告しました。"},
 	ReasonOverridden:           {"An administrator overrode the permit of {subject}.", "管理者が {subject} の許可を強制終了しました。"},
+	ReasonLocalWork:            {"{subject} is being worked on by hand; nodes go one at a time.", "{subject} で手動作業が行われています。ノードは 1 台ずつ順番に進みます。"},
+	ReasonOrchestrating:        {"{subject} is orchestrating the deployment; no node may stop meanwhile.", "{subject} がオーケストレーションを実行中のため、その間はどのノードも停止できません。"},
 	ReasonUpgrade:              {"The node may upgrade to {subject} now.", "{subject} へのアップグレードが許可されました。"},
 }

@@ -39,7 +39,7 @@ func (s *Scope) SaveNodeState(n models.Node) error {
 	return saveOne(s.handle, &n, []string{"version", "client_version", "protocol", "step",
 		"step_percent", "health", "health_detail", "boot_id", "counter", "skew_seconds",
 		"facts_digest", "journal_permit", "highest_fence", "seen_at", "interval_seconds",
-		"polled_since"}, is("id", n.ID), member())
+		"polled_since", "orchestrating"}, is("id", n.ID), member())
 }
 
 // SaveDecision stores the last decision about the node, for the admins (R24).

@@ -1,0 +1,3 @@
+-- +goose Up
+-- A node on which a procedure or a download runs: no node of its cluster stops meanwhile.
+ALTER TABLE nodes ADD COLUMN orchestrating boolean NOT NULL DEFAULT false;
