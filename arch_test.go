@@ -73,6 +73,7 @@ var packageMap = map[string]string{
 	"nodeclient/control/remote":          "nodeclient/atomicfile github.com/pkg/sftp golang.org/x/crypto/ssh",
 	"nodeclient/control/remote/sftptest": "github.com/pkg/sftp golang.org/x/crypto/ssh",
 	"nodeclient/control/settings":        "nodeclient/atomicfile",
+	"nodeclient/control/vosapi":          "models/compat models/inventory",
 
 	"nodeclient/journal":    "models nodeclient/atomicfile",
 	"nodeclient/atomicfile": "",
