@@ -68,6 +68,8 @@ var packageMap = map[string]string{
 	"nodeclient/localweb":                "models models/wire nodeclient/enroll nodeclient/agent nodeclient/proxy nodeclient/control/keys golang.org/x/time/rate",
 	"nodeclient/control/catalogue":       "models/compat nodeclient/atomicfile",
 	"nodeclient/control/gate":            "golang.org/x/sys/unix",
+	"nodeclient/control/console":         "models nodeclient/control/gate nodeclient/enroll github.com/alecthomas/kong golang.org/x/term",
+	"nodeclient/control/commands":        "models models/inventory nodeclient/atomicfile nodeclient/control/… golang.org/x/crypto/ssh",
 	"nodeclient/control/keys":            "models nodeclient/atomicfile golang.org/x/crypto/ssh",
 	"nodeclient/control/machines":        "models/inventory nodeclient/atomicfile",
 	"nodeclient/control/remote":          "nodeclient/atomicfile github.com/pkg/sftp golang.org/x/crypto/ssh",

@@ -8,9 +8,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"connecthub/nodeclient/control/console"
 )
 
 // env is what every command is given.
@@ -20,6 +24,7 @@ type env struct {
 	out, err io.Writer
 	now      func() time.Time
 	log      *slog.Logger
+	session  *console.Session
 }
 
 // commands is the whole command line of a node.
@@ -35,7 +40,8 @@ type commands struct {
 	Status        statusCommand        `cmd:"" help:"Show registration, version and services."`
 	Set           setCommand           `cmd:"" help:"Change a setting of this node: its proxy."`
 	Show          showCommand          `cmd:"" help:"Show a setting of this node: its proxy."`
-	Utils         utilsCommand         `cmd:"" help:"Orchestration: the inventory of the machines."`
+	Utils         utilsCommand         `cmd:"" help:"Orchestration of the machines of a deployment."`
+	Shell         shellCommand         `cmd:"" help:"The admin: prompt, with the commands of utils, set and show."`
 	Reset         resetCommand         `cmd:"" help:"Forget the registration on this node alone; the services go on."`
 	Bundle        bundleCommand        `cmd:"" help:"Make and show bundles."`
 	Version       versionCommand       `cmd:"" help:"Show the version of this program."`
@@ -45,28 +51,62 @@ type commands struct {
 func Main(ctx context.Context, version string, args []string, out, errOut io.Writer) int {
 	e := &env{ctx: ctx, version: version, out: out, err: errOut, now: time.Now,
 		log: slog.New(slog.NewTextHandler(errOut, nil))}
-	var c commands
+	e.session = &console.Session{Ctx: ctx, Dir: defaultDir, Who: whoami(), Lang: language(),
+		Version: version, In: os.Stdin, Out: out, Err: errOut, Now: e.now, Self: os.Executable,
+		Log: e.log}
+	return e.execute(&commands{}, "nodeclient", args)
+}
+
+// parser is kong with what every command is given. What kong says when it wants to end is kept.
+func (e *env) parser(tree any, name, dir string, exited *int) (*kong.Kong, error) {
+	return kong.New(tree, kong.Name(name), kong.Writers(e.out, e.err), kong.Bind(e, e.session),
+		kong.Description("The agent of Connect Hub on a node."), kong.Vars{"dir": dir},
+		kong.Exit(func(code int) { *exited = code }), kong.UsageOnError())
+}
+
+// execute runs one command of a tree.
+func (e *env) execute(tree any, name string, args []string) int {
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("nodeclient"), kong.Writers(out, errOut), kong.Bind(e),
-		kong.Description("The agent of Connect Hub on a node."),
-		kong.Exit(func(code int) { exited = code }), kong.UsageOnError())
+	parser, err := e.parser(tree, name, e.session.Dir, &exited)
 	if err != nil {
-		_, _ = fmt.Fprintln(errOut, "nodeclient:", err)
-		return 2
+		return e.failed(err, 2)
 	}
 	k, err := parser.Parse(args)
 	if exited >= 0 {
 		return exited
 	}
 	if err != nil {
-		_, _ = fmt.Fprintln(errOut, "nodeclient:", err)
-		return 2
+		return e.failed(err, 2)
 	}
-	if err := k.Run(e); err != nil && !errors.Is(err, context.Canceled) {
-		_, _ = fmt.Fprintln(errOut, "nodeclient:", err)
-		return 1
+	var said exitCode
+	switch err := k.Run(e); {
+	case errors.As(err, &said):
+		return int(said)
+	case errors.Is(err, console.ErrQuit):
+		e.session.Note("%s", err)
+	case err != nil && !errors.Is(err, context.Canceled):
+		return e.failed(err, 1)
 	}
 	return 0
+}
+
+// failed says why, in the session's language where there are words for it.
+func (e *env) failed(err error, code int) int {
+	_, _ = fmt.Fprintln(e.err, "nodeclient:", console.Printable(console.Sentence(err, e.session.Lang)))
+	return code
+}
+
+// language is that of the environment.
+func language() string {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if v := os.Getenv(name); v != "" {
+			if strings.HasPrefix(v, "ja") {
+				return "ja"
+			}
+			return "en"
+		}
+	}
+	return "en"
 }
 
 type versionCommand struct{}

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,23 +10,22 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/term"
-
+	control "connecthub/nodeclient/control/commands"
+	"connecthub/nodeclient/control/console"
 	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/localweb"
 	"connecthub/nodeclient/proxy"
 )
 
-const maxLine = 4 << 10
-
 type setCommand struct {
+	console.Common
+	control.Set
 	Proxy           setProxyCommand       `cmd:"" help:"Set, test or clear the HTTP proxy of this node."`
 	Certificate     setCertificateCommand `cmd:"" help:"Replace the certificate of this node's page."`
 	ApplicationUser setUserCommand        `cmd:"" help:"Change the application user of this node's page, or its password."`
 }
 
 type setProxyCommand struct {
-	dirFlag
 	Address      string  `arg:"" optional:"" help:"http://HOST:PORT, without a user or a password."`
 	User         *string `help:"User of the proxy; empty: none."`
 	PasswordFile string  `help:"File with that user's password, one line; - for standard input. Default: a prompt." placeholder:"FILE"`
@@ -40,10 +38,10 @@ type setProxyCommand struct {
 
 // Run stores a setting whole, or nothing. A running agent's next request follows it.
 func (s setProxyCommand) Run(e *env) error {
-	if _, err := enroll.LoadConfig(s.Dir); err != nil {
+	if _, err := enroll.LoadConfig(e.session.Dir); err != nil {
 		return err
 	}
-	before, err := proxy.Load(s.Dir)
+	before, err := proxy.Load(e.session.Dir)
 	if err != nil && s.Address == "" && !s.Clear {
 		return err
 	}
@@ -61,13 +59,13 @@ func (s setProxyCommand) Run(e *env) error {
 			return err
 		}
 	}
-	if err := ownFolder(s.Dir); err != nil {
+	if err := ownFolder(e.session.Dir); err != nil {
 		return err
 	}
-	if err := after.Save(s.Dir); err != nil {
+	if err := after.Save(e.session.Dir); err != nil {
 		return err
 	}
-	if err := show(e, s.Dir, false); err != nil {
+	if err := show(e, e.session.Dir, false); err != nil {
 		return err
 	}
 	if before.User != "" && after.User == "" && s.User == nil && !s.Clear {
@@ -114,7 +112,7 @@ func (s setProxyCommand) change(e *env, now proxy.Settings) (proxy.Settings, err
 		now.User, now.Password = *s.User, ""
 	}
 	if now.User != "" && (s.User != nil || s.PasswordFile != "") {
-		password, err := s.password(e, os.Stdin)
+		password, err := s.password(e)
 		if err != nil {
 			return now, err
 		}
@@ -138,28 +136,8 @@ func (s setProxyCommand) change(e *env, now proxy.Settings) (proxy.Settings, err
 	return now.Checked()
 }
 
-func (s setProxyCommand) password(e *env, in *os.File) (string, error) {
-	return secretOf(e, in, s.PasswordFile, "Password of the proxy")
-}
-
-// secretOf reads a password from a file, from standard input or from a prompt: never from the command
-// line, which every user of the machine can see.
-func secretOf(e *env, in *os.File, file, prompt string) (string, error) {
-	switch file {
-	case "":
-		if !term.IsTerminal(int(in.Fd())) {
-			return "", errors.New("give the password with --password-file FILE, or - for " +
-				"standard input")
-		}
-		return asker{in, e.err}.secret(prompt)
-	case "-":
-		line, err := bufio.NewReader(io.LimitReader(in, maxLine)).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return "", fmt.Errorf("cannot read the password: %w", err)
-		}
-		return strings.TrimRight(line, "\r\n"), nil
-	}
-	return readLine(file)
+func (s setProxyCommand) password(e *env) (string, error) {
+	return e.session.Secret("Password of the proxy", "password-file", s.PasswordFile)
 }
 
 func readAtMost(path string, limit int64) (string, error) {
@@ -185,7 +163,7 @@ func ownFolder(dir string) error {
 }
 
 func (s setProxyCommand) test(e *env, settings proxy.Settings) error {
-	target, err := enroll.ProbeTarget(s.Dir, e.now)
+	target, err := enroll.ProbeTarget(e.session.Dir, e.now)
 	if err != nil {
 		return err
 	}
@@ -203,16 +181,17 @@ func (s setProxyCommand) test(e *env, settings proxy.Settings) error {
 }
 
 type showCommand struct {
+	console.Common
+	control.Show
 	Proxy showProxyCommand `cmd:"" help:"Show the HTTP proxy of this node."`
 }
 
 type showProxyCommand struct {
-	dirFlag
 	JSON bool `help:"As JSON."`
 }
 
 // Run shows the setting; the password is asterisks.
-func (s showProxyCommand) Run(e *env) error { return show(e, s.Dir, s.JSON) }
+func (s showProxyCommand) Run(e *env) error { return show(e, e.session.Dir, s.JSON) }
 
 // shown is a setting as it is shown.
 type shown struct {

@@ -23,6 +23,8 @@ import (
 // adoptWait is how long the running agent may take to fetch its identity.
 const adoptWait = 2 * time.Minute
 
+const maxLine = 4 << 10
+
 type registerCommand struct {
 	dirFlag
 	AcceptOrganization string `help:"Accept this organization without asking, and no other." placeholder:"NAME"`

@@ -13,7 +13,6 @@ import (
 const maxPEM = 64 << 10
 
 type setCertificateCommand struct {
-	dirFlag
 	Cert       string `type:"existingfile" help:"File with the certificate and its chain, PEM." placeholder:"FILE"`
 	Key        string `type:"existingfile" help:"File with its key, PEM." placeholder:"FILE"`
 	SelfSigned bool   `help:"Go back to a self-signed certificate."`
@@ -21,18 +20,18 @@ type setCertificateCommand struct {
 
 // Run replaces the certificate whole, or leaves it as it is.
 func (s setCertificateCommand) Run(e *env) error {
-	c, err := enroll.LoadConfig(s.Dir)
+	c, err := enroll.LoadConfig(e.session.Dir)
 	if err != nil {
 		return err
 	}
 	if s.SelfSigned == (s.Cert != "" || s.Key != "") || (s.Cert == "") != (s.Key == "") {
 		return errors.New("give --cert FILE and --key FILE, or --self-signed alone")
 	}
-	if err := ownFolder(s.Dir); err != nil {
+	if err := ownFolder(e.session.Dir); err != nil {
 		return err
 	}
 	if s.SelfSigned {
-		err = enroll.SelfSignPage(s.Dir, c.FQDN, e.now())
+		err = enroll.SelfSignPage(e.session.Dir, c.FQDN, e.now())
 	} else {
 		err = s.replace(e, c)
 	}
@@ -52,11 +51,10 @@ func (s setCertificateCommand) replace(e *env, c enroll.Config) error {
 	if err != nil {
 		return fmt.Errorf("cannot read the key: %w", err)
 	}
-	return enroll.SetPageCertificate(s.Dir, []byte(cert), []byte(key), c.FQDN, e.now())
+	return enroll.SetPageCertificate(e.session.Dir, []byte(cert), []byte(key), c.FQDN, e.now())
 }
 
 type setUserCommand struct {
-	dirFlag
 	Name         string `help:"New name; default: the present one."`
 	PasswordFile string `help:"File with the new password, one line. Default: a prompt." placeholder:"FILE"`
 }
@@ -64,11 +62,11 @@ type setUserCommand struct {
 // Run changes the application user. Who is signed in on the page with the former password is signed
 // out.
 func (s setUserCommand) Run(e *env) error {
-	c, err := enroll.LoadConfig(s.Dir)
+	c, err := enroll.LoadConfig(e.session.Dir)
 	if err != nil {
 		return err
 	}
-	if err := ownFolder(s.Dir); err != nil {
+	if err := ownFolder(e.session.Dir); err != nil {
 		return err
 	}
 	password, err := newPassword(e, s.PasswordFile)
@@ -81,7 +79,7 @@ func (s setUserCommand) Run(e *env) error {
 	if c.AppPasswordHash, err = enroll.HashPassword(password); err != nil {
 		return err
 	}
-	if err := c.Save(s.Dir); err != nil {
+	if err := c.Save(e.session.Dir); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(e.out, "stored for %s; whoever was signed in on this node's page is signed out\n",

@@ -18,7 +18,7 @@ import (
 )
 
 type dirFlag struct {
-	Dir string `default:"/var/lib/nodeclient" type:"path" help:"The node's data folder." placeholder:"DIR"`
+	Dir string `default:"${dir}" type:"path" help:"The node's data folder." placeholder:"DIR"`
 }
 
 type setupCommand struct {

@@ -1,16 +1,15 @@
-package app
+package commands
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
 	"connecthub/models/inventory"
+	"connecthub/nodeclient/control/console"
 	"connecthub/nodeclient/control/machines"
 	"connecthub/nodeclient/control/remote"
 )
@@ -22,10 +21,6 @@ type inventoryCommand struct {
 	Sample        inventorySample   `cmd:"" help:"Print the layout of a deployment as an example."`
 	Versions      inventoryVersions `cmd:"" help:"List the last ten inventories, or print one."`
 	ForgetHostKey forgetHostKey     `cmd:"" help:"Forget the confirmed host key of an SFTP server that was installed anew."`
-}
-
-type languageFlag struct {
-	Language string `enum:"en,ja," default:"" help:"Language of what is wrong: en or ja. Default: the environment's."`
 }
 
 // transfer is the outcome of an export or an import, as JSON shows it.
@@ -50,38 +45,30 @@ type problem struct {
 func problems(found inventory.Problems, language string) []problem {
 	all := make([]problem, 0, len(found))
 	for _, p := range found {
-		all = append(all, problem{p.Line, p.Column, p.Rule, printable(p.Sentence(language))})
+		all = append(all, problem{p.Line, p.Column, p.Rule, console.Printable(p.Sentence(language))})
 	}
 	return all
 }
 
-func asJSON(out io.Writer, v any) error {
-	enc := json.NewEncoder(out)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
-}
-
 type inventoryExport struct {
-	dirFlag
 	serverFlags
 	JSON bool `help:"As JSON."`
 }
 
 // Run writes the inventory as it was imported, or what a new node begins with.
-func (x inventoryExport) Run(e *env) error {
-	if err := orchestrates(x.Dir); err != nil {
+func (x inventoryExport) Run(s *console.Session) error {
+	if err := s.Publisher(); err != nil {
 		return err
 	}
-	now, err := machines.Open(x.Dir, e.now).Current()
+	now, err := machines.Open(s.Dir, s.Now).Current()
 	if err != nil {
 		return err
 	}
-	p, err := x.place(e, x.Dir)
+	p, err := x.place(s)
 	if err != nil {
 		return err
 	}
-	session, err := x.connect(e, x.Dir, p)
+	session, err := x.connect(s, p)
 	if err != nil {
 		return err
 	}
@@ -89,80 +76,76 @@ func (x inventoryExport) Run(e *env) error {
 	if err := session.Write(p.directory, inventory.FileName, now.Text); err != nil {
 		return fmt.Errorf("%w: %s", err, p)
 	}
-	if err := p.remember(x.Dir); err != nil {
+	if err := p.remember(s.Dir); err != nil {
 		return err
 	}
 	what, _ := inventory.Parse(now.Text)
 	if x.JSON {
-		return asJSON(e.out, transfer{Done: true, Where: p.String(), Version: now.Number,
+		return s.JSON(transfer{Done: true, Where: p.String(), Version: now.Number,
 			SHA256: now.SHA256(), Bytes: len(now.Text), Machines: len(what.Machines()),
 			Problems: []problem{}})
 	}
-	_, err = fmt.Fprintf(e.out, "The inventory was exported to %s.\n", p)
+	_, err = fmt.Fprintf(s.Out, "The inventory was exported to %s.\n", p)
 	return err
 }
 
 type inventoryImport struct {
-	dirFlag
 	serverFlags
-	languageFlag
 	Yes  bool `help:"Replace the current inventory without asking."`
 	JSON bool `help:"As JSON; needs --yes."`
 }
 
 // Run replaces the inventory whole, or nothing.
-func (m inventoryImport) Run(e *env) error {
-	if err := orchestrates(m.Dir); err != nil {
+func (m inventoryImport) Run(s *console.Session) error {
+	if err := s.Publisher(); err != nil {
 		return err
 	}
 	if m.JSON && !m.Yes {
 		return errors.New("--json asks nothing: give --yes, too")
 	}
-	store := machines.Open(m.Dir, e.now)
+	store := machines.Open(s.Dir, s.Now)
 	now, err := store.Current()
 	if err != nil {
 		return err
 	}
-	p, err := m.place(e, m.Dir)
+	p, err := m.place(s)
 	if err != nil {
 		return err
 	}
-	text, err := m.fetch(e, p)
+	text, err := m.fetch(s, p)
 	if err != nil {
 		return err
 	}
 	what, found := inventory.Parse(text)
 	if len(found) > 0 {
-		return m.refuse(e, p, found)
+		return m.refuse(s, p, found)
 	}
 	t := transfer{Done: true, Where: p.String(), Version: now.Number, Bytes: len(text),
 		Machines: len(what.Machines()), Problems: []problem{}}
 	if bytes.Equal(text, now.Text) && now.Number > 0 {
 		t.SHA256 = now.SHA256()
-		return m.tell(e, t, "It is the current inventory already; nothing was changed.")
+		return m.tell(s, t, "It is the current inventory already; nothing was changed.")
 	}
 	t.Diff = machines.Diff(now.Text, text)
 	if !m.JSON {
-		_, _ = fmt.Fprintf(e.out, "%s", printable(t.Diff))
+		_, _ = fmt.Fprintf(s.Out, "%s", console.Printable(t.Diff))
 	}
-	if !m.Yes {
-		err := asker{os.Stdin, e.err}.yes("The current inventory will be replaced.", "--yes")
-		if err != nil {
-			return err
-		}
+	err = s.Confirm("The current inventory will be replaced.", "yes", m.Yes)
+	if err != nil {
+		return err
 	}
-	fresh, err := store.Import(text, now.Number, whoami(), p.String())
+	fresh, err := store.Import(text, now.Number, s.Who, p.String())
 	if err != nil {
 		return err
 	}
 	t.Version, t.SHA256 = fresh.Number, fresh.SHA256()
-	return m.tell(e, t, fmt.Sprintf("The inventory was imported: version %d, %d machines, %s.",
+	return m.tell(s, t, fmt.Sprintf("The inventory was imported: version %d, %d machines, %s.",
 		t.Version, t.Machines, what.DeploymentType))
 }
 
 // fetch closes the connection before anybody is asked anything.
-func (m inventoryImport) fetch(e *env, p place) ([]byte, error) {
-	session, err := m.connect(e, m.Dir, p)
+func (m inventoryImport) fetch(s *console.Session, p place) ([]byte, error) {
+	session, err := m.connect(s, p)
 	if err != nil {
 		return nil, err
 	}
@@ -171,26 +154,26 @@ func (m inventoryImport) fetch(e *env, p place) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, p)
 	}
-	return text, p.remember(m.Dir)
+	return text, p.remember(s.Dir)
 }
 
-func (m inventoryImport) refuse(e *env, p place, found inventory.Problems) error {
-	all := problems(found, language(m.Language))
+func (m inventoryImport) refuse(s *console.Session, p place, found inventory.Problems) error {
+	all := problems(found, s.Lang)
 	if m.JSON {
-		if err := asJSON(e.out, transfer{Where: p.String(), Problems: all}); err != nil {
+		if err := s.JSON(transfer{Where: p.String(), Problems: all}); err != nil {
 			return err
 		}
-	} else if err := list(e.out, all); err != nil {
+	} else if err := list(s.Out, all); err != nil {
 		return err
 	}
 	return fmt.Errorf("the inventory has %s; nothing was changed", counted(len(all)))
 }
 
-func (m inventoryImport) tell(e *env, t transfer, sentence string) error {
+func (m inventoryImport) tell(s *console.Session, t transfer, sentence string) error {
 	if m.JSON {
-		return asJSON(e.out, t)
+		return s.JSON(t)
 	}
-	_, err := fmt.Fprintln(e.out, sentence)
+	_, err := fmt.Fprintln(s.Out, sentence)
 	return err
 }
 
@@ -211,27 +194,26 @@ func counted(n int) string {
 }
 
 type inventoryCheck struct {
-	languageFlag
 	File string `arg:"" type:"existingfile" help:"The file to judge."`
 	JSON bool   `help:"As JSON."`
 }
 
 // Run fails where a rule is broken, and names all of them.
-func (c inventoryCheck) Run(e *env) error {
+func (c inventoryCheck) Run(s *console.Session) error {
 	text, err := readAtMost(c.File, inventory.MaxBytes+1)
 	if err != nil {
 		return fmt.Errorf("cannot read the inventory: %w", err)
 	}
-	what, found := inventory.Parse([]byte(text))
-	all := problems(found, language(c.Language))
+	what, found := inventory.Parse(text)
+	all := problems(found, s.Lang)
 	switch {
 	case c.JSON:
-		err = asJSON(e.out, transfer{Done: len(all) == 0, Where: c.File, Bytes: len(text),
+		err = s.JSON(transfer{Done: len(all) == 0, Where: c.File, Bytes: len(text),
 			Machines: len(what.Machines()), Problems: all})
 	case len(all) > 0:
-		err = list(e.out, all)
+		err = list(s.Out, all)
 	default:
-		_, err = fmt.Fprintf(e.out, "No problem: %d machines, %s.\n", len(what.Machines()),
+		_, err = fmt.Fprintf(s.Out, "No problem: %d machines, %s.\n", len(what.Machines()),
 			what.DeploymentType)
 	}
 	if err == nil && len(all) > 0 {
@@ -245,34 +227,33 @@ type inventorySample struct {
 }
 
 // Run prints a layout that an import takes.
-func (s inventorySample) Run(e *env) error {
-	layout, err := inventory.Sample(inventory.DeploymentType(s.Layout))
+func (l inventorySample) Run(s *console.Session) error {
+	layout, err := inventory.Sample(inventory.DeploymentType(l.Layout))
 	if err != nil {
 		return err
 	}
-	_, err = e.out.Write(inventory.Format(layout))
+	_, err = s.Out.Write(inventory.Format(layout))
 	return err
 }
 
 type inventoryVersions struct {
-	dirFlag
 	Number int  `arg:"" optional:"" help:"Print this version as it was imported."`
 	JSON   bool `help:"As JSON."`
 }
 
 // Run lists the current inventory first.
-func (v inventoryVersions) Run(e *env) error {
-	if err := orchestrates(v.Dir); err != nil {
+func (v inventoryVersions) Run(s *console.Session) error {
+	if err := s.Publisher(); err != nil {
 		return err
 	}
-	all, err := machines.Open(v.Dir, e.now).Versions()
+	all, err := machines.Open(s.Dir, s.Now).Versions()
 	if err != nil {
 		return err
 	}
 	if v.Number != 0 {
 		for _, one := range all {
 			if one.Number == v.Number {
-				_, err := e.out.Write(one.Text)
+				_, err := s.Out.Write(one.Text)
 				return err
 			}
 		}
@@ -290,35 +271,34 @@ func (v inventoryVersions) Run(e *env) error {
 	for _, one := range all {
 		rows = append(rows, row{one.Number, one.Time, one.By, one.From, len(one.Text), one.SHA256()})
 		_, _ = fmt.Fprintf(text, "%4d  %s  %-16s %s\n", one.Number, one.Time.Format(time.RFC3339),
-			printable(one.By), printable(one.From))
+			console.Printable(one.By), console.Printable(one.From))
 	}
 	if v.JSON {
-		return asJSON(e.out, rows)
+		return s.JSON(rows)
 	}
 	if len(all) == 0 {
 		text.WriteString("No inventory was imported yet.\n")
 	}
-	_, err = io.WriteString(e.out, text.String())
+	_, err = io.WriteString(s.Out, text.String())
 	return err
 }
 
 type forgetHostKey struct {
-	dirFlag
 	Server string `arg:"" help:"HOST or HOST:PORT."`
 }
 
 // Run makes the next connection ask for the key again.
-func (f forgetHostKey) Run(e *env) error {
-	if err := orchestrates(f.Dir); err != nil {
+func (f forgetHostKey) Run(s *console.Session) error {
+	if err := s.Publisher(); err != nil {
 		return err
 	}
 	address, err := remote.Address(f.Server)
 	if err != nil {
 		return err
 	}
-	if err := remote.OpenPins(f.Dir, e.now).Forget(address); err != nil {
+	if err := remote.OpenPins(s.Dir, s.Now).Forget(address); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.out, "The host key of %s is forgotten; it is asked for again.\n", address)
+	_, err = fmt.Fprintf(s.Out, "The host key of %s is forgotten; it is asked for again.\n", address)
 	return err
 }

@@ -1,0 +1,33 @@
+// Package commands is what a control node can be told at its prompt and in scripts: one struct a
+// command, named and nested as the originals are. It decides nothing; the packages beside it do.
+package commands
+
+import (
+	"io"
+	"os"
+)
+
+// Utils is "utils …".
+type Utils struct {
+	System utilsSystem `cmd:"" help:"The machines that this node orchestrates, and this node itself."`
+}
+
+type utilsSystem struct {
+	Inventory inventoryCommand `cmd:"" help:"Export, import, check and show inventory.conf."`
+}
+
+// Set is "set …".
+type Set struct{}
+
+// Show is "show …".
+type Show struct{}
+
+// readAtMost answers the beginning of a file.
+func readAtMost(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit))
+}
