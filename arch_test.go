@@ -71,6 +71,7 @@ var packageMap = map[string]string{
 	"nodeclient/control/console":         "models nodeclient/control/gate nodeclient/enroll github.com/alecthomas/kong golang.org/x/term",
 	"nodeclient/control/commands":        "models models/inventory nodeclient/atomicfile nodeclient/control/… golang.org/x/crypto/ssh",
 	"nodeclient/control/keys":            "models nodeclient/atomicfile golang.org/x/crypto/ssh",
+	"nodeclient/control/logs":            "",
 	"nodeclient/control/machines":        "models/inventory nodeclient/atomicfile",
 	"nodeclient/control/remote":          "nodeclient/atomicfile github.com/pkg/sftp golang.org/x/crypto/ssh",
 	"nodeclient/control/remote/sftptest": "github.com/pkg/sftp golang.org/x/crypto/ssh",
