@@ -22,6 +22,7 @@ import (
 // call runs one command as a shell would.
 func call(t *testing.T, args ...string) (code int, out, errOut string) {
 	t.Helper()
+	drives.at("script", args)
 	var o, e bytes.Buffer
 	code = app.Main(t.Context(), "1.0", args, &o, &e)
 	return code, o.String(), e.String()

@@ -40,6 +40,7 @@ func (s *Shell) Run() (int, error) {
 	c := completer{root: parser.Model.Node}
 	fd := int(s.Session.In.Fd())
 	screen := term.NewTerminal(&keyboard{in: s.Session.In, out: s.Session.Err}, Prompt)
+	screen.History = &history{}
 	screen.AutoCompleteCallback = c.complete(screen)
 	code := 0
 	for {
@@ -159,6 +160,27 @@ func (k *keyboard) Read(p []byte) (int, error) {
 
 // Write shows.
 func (k *keyboard) Write(p []byte) (int, error) { return k.out.Write(p) }
+
+const maxHistory = 200
+
+// history is what was typed in this shell; it ends with it.
+type history struct{ lines []string }
+
+// Add keeps a line, unless it is empty or the one before again.
+func (h *history) Add(line string) {
+	if line == "" || len(h.lines) > 0 && h.lines[len(h.lines)-1] == line {
+		return
+	}
+	if h.lines = append(h.lines, line); len(h.lines) > maxHistory {
+		h.lines = h.lines[1:]
+	}
+}
+
+// Len is how many there are.
+func (h *history) Len() int { return len(h.lines) }
+
+// At is the line that was typed i lines before the last.
+func (h *history) At(i int) string { return h.lines[len(h.lines)-1-i] }
 
 // completer finishes a word that is begun, from the tree of commands.
 type completer struct{ root *kong.Node }
