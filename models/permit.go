@@ -78,6 +78,26 @@ const (
 	PermitLocal   PermitKind = "local"
 )
 
+// HandWork is what an administrator does to a node by hand (R33).
+type HandWork string
+
+// The kinds of work by hand: each stops the services.
+const (
+	HandStop     HandWork = "stop_services"
+	HandRollback HandWork = "rollback"
+	HandSwitch   HandWork = "switch_version"
+	HandUpgrade  HandWork = "upgrade"
+)
+
+// Valid says whether w is one of them.
+func (w HandWork) Valid() bool {
+	switch w {
+	case HandStop, HandRollback, HandSwitch, HandUpgrade:
+		return true
+	}
+	return false
+}
+
 // Permit is the fenced right of one node to stop its services; at most one is open in a cluster
 // (R16). While it is only offered, time may withdraw it; once confirmed, only the node's own
 // report or an admin's override ends it (R20).

@@ -110,6 +110,7 @@ func clusterOf(v fleet.ClusterView, language string) gen.Cluster {
 			Kind: gen.Kind(r.Kind), State: gen.RolloutState(r.State), Done: r.Done,
 			Total: r.Total, StartedAt: r.StartedAt.UTC(), Permit: permitOf(r.Permit)}
 	}
+	out.LocalWork = permitOf(v.LocalWork)
 	return out
 }
 

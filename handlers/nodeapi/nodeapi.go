@@ -43,6 +43,7 @@ func Register(e *echo.Echo, f *fleet.Fleet) {
 	post(wire.PathChain, a.chain)
 	post(wire.PathPoll, a.poll)
 	post(wire.PathPermits+":id/confirm", a.confirm)
+	post(wire.PathLocal, a.local)
 }
 
 func (a api) inspect(c echo.Context) error {
@@ -170,6 +171,20 @@ func (a api) confirm(c echo.Context) error {
 	}
 	permit := models.PermitID(c.Param("id"))
 	answer, err := a.fleet.Confirm(c.Request().Context(), node, permit, r)
+	return reply(c, answer, err)
+}
+
+// local offers a permit for work by hand (R33).
+func (a api) local(c echo.Context) error {
+	node, err := a.node(c)
+	if err != nil {
+		return err
+	}
+	var r wire.LocalRequest
+	if err := handlers.ReadJSON(c, &r); err != nil {
+		return err
+	}
+	answer, err := a.fleet.Local(c.Request().Context(), node, r)
 	return reply(c, answer, err)
 }
 

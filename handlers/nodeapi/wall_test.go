@@ -85,6 +85,9 @@ func (w *nodeWall) nodeRoutes() map[string]func(v map[string]string) any {
 		wire.PathPermits + ":id/confirm": func(map[string]string) any {
 			return wire.ConfirmRequest{Fence: n.state.HighestFence, BootID: n.state.BootID, Poll: n.request()}
 		},
+		wire.PathLocal: func(v map[string]string) any {
+			return wire.LocalRequest{What: models.HandUpgrade, Version: "9.0.0", Digest: v["digest"], Poll: n.request()}
+		},
 		wire.PathBundles + ":digest": func(map[string]string) any { return nil },
 	}
 }

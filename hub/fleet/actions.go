@@ -39,6 +39,8 @@ const (
 	ActionPermitConfirmed        Action = "permit_confirmed"
 	ActionPermitEnded            Action = "permit_ended"
 	ActionPermitAdopted          Action = "permit_adopted"
+	ActionLocalRefused           Action = "local_permit_refused"
+	ActionWithoutPermit          Action = "worked_without_permit"
 	ActionDecision               Action = "decision_changed"
 	ActionHealth                 Action = "health_changed"
 	ActionVersion                Action = "version_changed"

@@ -47,6 +47,8 @@ func checkPoll(r *wire.PollRequest) error {
 		bad = "facts"
 	case !checkPermitReport(r.Permit):
 		bad = "permit"
+	case len(r.ByHand) > wire.MaxByHand || slices.ContainsFunc(r.ByHand, badByHand):
+		bad = "by_hand"
 	case r.Journal != nil && (!word(string(r.Journal.Permit)) || !validVersion(r.Journal.Version)):
 		bad = "journal"
 	}
@@ -87,6 +89,11 @@ func validVersion(v models.Version) bool {
 
 func notVersion(v models.Version) bool { return v == "" || !validVersion(v) }
 
+func badByHand(h wire.HandReport) bool {
+	return h.ID == "" || !word(h.ID) || !h.What.Valid() || !h.Outcome.Reportable() ||
+		!text(h.Detail, maxDetail) || !validVersion(h.From) || !validVersion(h.To)
+}
+
 func badFact(f models.Fact) bool {
 	return f.Name == "" || !text(f.Name, wire.MaxFactSize) || !text(f.Value, wire.MaxFactSize)
 }
@@ -112,6 +119,7 @@ func hear(n *models.Node, r *wire.PollRequest, active *models.Rollout, now time.
 	news = set(&n.BootID, r.BootID) || news
 	news = set(&n.HighestFence, r.HighestFence) || news
 	news = set(&n.PolledSince, true) || news
+	news = set(&n.Orchestrating, r.Orchestrating) || news
 	news = set(&n.JournalPermit, journalOf(r).Permit) || news
 	if len(r.Facts) > 0 && r.FactsDigest != n.FactsDigest {
 		n.Facts, n.FactsDigest, news = slices.Clone(r.Facts), r.FactsDigest, true

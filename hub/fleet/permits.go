@@ -35,8 +35,8 @@ func (w *work) endPermit(e rollout.EndPermit) {
 	p.State, p.Outcome, p.EndedAt = models.PermitEnded, e.Outcome, timePtr(w.now)
 	p.Detail = endDetail(e)
 	w.record(ActionPermitEnded, "permit", string(p.ID), string(w.nodeName(p.NodeID)), before,
-		permitNote{Outcome: e.Outcome, Version: w.versionOf(p), Reason: e.Reason,
-			Subject: e.Subject, Detail: e.Detail})
+		permitNote{Outcome: e.Outcome, Version: w.versionOf(p), Kind: localKind(p),
+			Reason: e.Reason, Subject: e.Subject, Detail: e.Detail})
 	w.permit = nil
 	w.learnFromEnd(p)
 }
@@ -89,15 +89,26 @@ func (w *work) changePermit() *models.Permit {
 type permitNote struct {
 	Outcome models.Outcome `json:"outcome,omitempty"`
 	Version models.Version `json:"version,omitempty"`
-	Fence   models.Fence   `json:"fence,omitzero"`
-	Reason  models.Reason  `json:"reason,omitempty"`
-	Subject string         `json:"subject,omitempty"`
-	Detail  string         `json:"detail,omitempty"`
+	// Work says what an administrator of the node does by hand, Kind that a permit is for that.
+	Work    models.HandWork   `json:"work,omitempty"`
+	Kind    models.PermitKind `json:"kind,omitempty"`
+	Fence   models.Fence      `json:"fence,omitzero"`
+	Reason  models.Reason     `json:"reason,omitempty"`
+	Subject string            `json:"subject,omitempty"`
+	Detail  string            `json:"detail,omitempty"`
 }
 
 func (w *work) recordPermit(action Action, p *models.Permit, before any) {
 	w.record(action, "permit", string(p.ID), string(w.nodeName(p.NodeID)), before,
-		permitNote{Version: w.versionOf(p), Fence: p.Fence()})
+		permitNote{Version: w.versionOf(p), Kind: localKind(p), Work: w.byHand, Fence: p.Fence()})
+}
+
+// localKind is the kind of a permit for work by hand: every other one is an upgrade's.
+func localKind(p *models.Permit) models.PermitKind {
+	if p.Kind == models.PermitLocal {
+		return p.Kind
+	}
+	return ""
 }
 
 func (w *work) versionOf(p *models.Permit) models.Version {

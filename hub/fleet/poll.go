@@ -50,7 +50,7 @@ func (f *Fleet) absent() error {
 func (f *Fleet) idlePoll(c *cluster, id models.NodeID, r *wire.PollRequest, now time.Time,
 ) (wire.PollResponse, bool) {
 	at := c.index(id)
-	if at < 0 || r.Permit != nil && r.Permit.Outcome != "" {
+	if at < 0 || r.Permit != nil && r.Permit.Outcome != "" || len(r.ByHand) > 0 {
 		return wire.PollResponse{}, false
 	}
 	node := &c.rows.members[at]
@@ -94,7 +94,7 @@ func (f *Fleet) newsPoll(ctx context.Context, c *cluster, n NodeIdentity, r *wir
 	var public rollout.Decision
 	var now time.Time
 	err := f.changeLocked(ctx, c, nodeActor(n, ""), n.Organization, n.Cluster,
-		func(w *work, _ *store.Scope) error {
+		func(w *work, tx *store.Scope) error {
 			node := w.member(n.Node)
 			if node == nil || node.KeyThumb != n.KeyThumb {
 				return models.Unauthorized("not_registered") // revoked since its token was checked
@@ -102,6 +102,9 @@ func (f *Fleet) newsPoll(ctx context.Context, c *cluster, n NodeIdentity, r *wir
 			now = w.now
 			w.actor.Name = string(node.Name)
 			w.hearNews(node, r)
+			if err := w.hearByHand(tx, node, r.ByHand); err != nil {
+				return err
+			}
 			w.adoptJournal(f.incarnation(), n.Node, r)
 			w.reportOutcome(f.incarnation(), n.Node, r)
 			s := w.snapshot(f.incarnation(), n.Node)

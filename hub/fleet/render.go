@@ -25,6 +25,12 @@ func (f *Fleet) render(c *cluster, n *models.Node, r *wire.PollRequest, d rollou
 		Permit:   permit, Maintenance: n.InMaintenance(now),
 		SendFacts: r.FactsDigest != n.FactsDigest,
 	}
+	if c.rows.permit != nil && r.Orchestrating {
+		answer.PermitOpen = holderOf(&c.rows)
+	}
+	for i := range r.ByHand {
+		answer.ByHandHeard = append(answer.ByHandHeard, r.ByHand[i].ID)
+	}
 	if !d.Earliest.IsZero() {
 		earliest := d.Earliest
 		answer.Decision.Earliest = &earliest
@@ -40,6 +46,14 @@ func (f *Fleet) render(c *cluster, n *models.Node, r *wire.PollRequest, d rollou
 		}
 	}
 	return answer, nil
+}
+
+// holderOf names who holds the open permit; its id stands in for a member that is gone.
+func holderOf(r *rows) models.FQDN {
+	if n := r.member(r.permit.NodeID); n != nil {
+		return n.Name
+	}
+	return models.FQDN(r.permit.NodeID)
 }
 
 // permitFor is the open permit as its node sees it, or nil for every other node.

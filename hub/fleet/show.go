@@ -129,17 +129,19 @@ func (f *Fleet) view(r *rows, now time.Time) ClusterView {
 		p := progressOf(r)
 		v.Rollout = &RolloutView{ID: r.rollout.ID, Version: r.rollout.Version,
 			Kind: r.rollout.Kind, State: r.rollout.State, Done: p.Done, Total: p.Total,
-			StartedAt: r.rollout.StartedAt, Permit: permitView(r)}
+			StartedAt: r.rollout.StartedAt, Permit: permitView(r, models.PermitUpgrade)}
 	}
+	v.LocalWork = permitView(r, models.PermitLocal)
 	for i := range r.members {
 		v.Nodes = append(v.Nodes, nodeView(&r.members[i], now))
 	}
 	return v
 }
 
-func permitView(r *rows) *PermitView {
+// permitView is the open permit, if it is of the kind.
+func permitView(r *rows, kind models.PermitKind) *PermitView {
 	p := r.permit
-	if p == nil {
+	if p == nil || p.Kind != kind {
 		return nil
 	}
 	v := &PermitView{ID: p.ID, NodeID: p.NodeID, State: p.State, Outcome: p.Outcome,
@@ -191,6 +193,11 @@ func historyOf(r models.AuditRecord) HistoryView {
 		v.NodeName = models.FQDN(r.TargetName)
 	}
 	switch {
+	case r.Action == string(ActionLocalRefused):
+		var note localNote
+		if json.Unmarshal([]byte(r.After), &note) == nil {
+			v.Kind, v.Action, v.Subject = "decision", string(note.Reason), note.Subject
+		}
 	case r.Action == string(ActionDecision):
 		var note decisionNote
 		if json.Unmarshal([]byte(r.After), &note) == nil {
@@ -204,6 +211,9 @@ func historyOf(r models.AuditRecord) HistoryView {
 			v.Action = strings.TrimPrefix(r.Action, "permit_")
 			if note.Outcome != "" {
 				v.Action = string(note.Outcome)
+			}
+			if note.Kind == models.PermitLocal {
+				v.Action = "local_" + v.Action
 			}
 		}
 	}

@@ -111,6 +111,7 @@ type ClusterView struct {
 	MayPostpone     bool
 	PendingRelease  *PendingRelease
 	Rollout         *RolloutView
+	LocalWork       *PermitView // the open permit, if it is for work by hand (R33)
 	Nodes           []NodeView
 }
 
@@ -129,7 +130,7 @@ type RolloutView struct {
 	Done      int
 	Total     int
 	StartedAt time.Time
-	Permit    *PermitView // the open one
+	Permit    *PermitView // the open one, if it is an upgrade's
 }
 
 // PermitView is a permit as admins see it.

@@ -61,8 +61,9 @@ type work struct {
 	fresh          map[string]bool   // ids of rows to insert
 	adopted        []models.PermitID // inserted or, where a row of the id has ended, opened again
 	audits         []models.AuditRecord
-	after          func() error // the last statement of the transaction
-	gone           bool         // the cluster is not living any more
+	byHand         models.HandWork // what the asking node's administrator is about to do
+	after          func() error    // the last statement of the transaction
+	gone           bool            // the cluster is not living any more
 }
 
 func (w *work) touchCluster() { w.clusterChanged = true }

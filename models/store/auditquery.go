@@ -26,6 +26,13 @@ func (s *Scope) Audit(q AuditQuery) ([]models.AuditRecord, error) {
 		conditions...)
 }
 
+// AuditHas says whether the cluster has a record of the action about that target.
+func (s *Scope) AuditHas(cluster models.ClusterID, action, target string) (bool, error) {
+	found, err := takeAny[models.AuditRecord](s.handle, is("cluster_id", cluster),
+		is("action", action), is("target_id", target))
+	return found != nil, err
+}
+
 // AuditFilter says which records somebody looks for. What is empty does not count.
 type AuditFilter struct {
 	From, To  time.Time // from From on, before To

@@ -9,7 +9,8 @@ import (
 // AppendPollResponse appends the JSON of an answer to dst, byte for byte as encoding/json writes it.
 // The usual answer, without a permit, is written by hand: it is what a hub does most.
 func AppendPollResponse(dst []byte, r PollResponse) ([]byte, error) {
-	usual := r.Permit == nil && len(r.ForgetDenied) == 0 && plain(string(r.Decision.Verb)) &&
+	usual := r.Permit == nil && len(r.ForgetDenied) == 0 && r.PermitOpen == "" &&
+		len(r.ByHandHeard) == 0 && plain(string(r.Decision.Verb)) &&
 		plain(string(r.Decision.Reason)) && plain(r.Decision.Subject) &&
 		plain(string(r.PermitEnded)) && ordinary(r.Now) &&
 		(r.Decision.Earliest == nil || ordinary(*r.Decision.Earliest))

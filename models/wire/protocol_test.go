@@ -33,7 +33,7 @@ func messages() map[string]any {
 		wire.Claim{}, wire.ClaimResponse{}, wire.DenyRequest{}, wire.StatusRequest{},
 		wire.StatusResponse{}, wire.TicketsRequest{}, wire.TicketsResponse{}, wire.JoinRequest{},
 		wire.JoinResponse{}, wire.TokenRequest{}, wire.TokenResponse{}, wire.PollRequest{},
-		wire.PollResponse{}, wire.PermitClaims{}, wire.ConfirmRequest{}, wire.ConfirmResponse{},
+		wire.PollResponse{}, wire.LocalRequest{}, wire.LocalResponse{}, wire.PermitClaims{}, wire.ConfirmRequest{}, wire.ConfirmResponse{},
 		wire.Problem{}, wire.StatementClaims{}, wire.AssertionClaims{}, wire.ProofClaims{},
 		wire.RotateRequest{}, wire.RotationClaims{}, wire.RotateResponse{},
 		wire.ChainRequest{}, wire.LinkClaims{}, wire.ChainClaims{}} {

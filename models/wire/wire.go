@@ -26,6 +26,7 @@ const (
 	PathToken          = "/api/node/v1/token" //nolint:gosec // an address, no token
 	PathPoll           = "/api/node/v1/poll"
 	PathPermits        = "/api/node/v1/permits/" // + id + "/confirm"
+	PathLocal          = "/api/node/v1/permits/local"
 	PathBundles        = "/depot/bundles/"       // + digest
 )
 
@@ -181,6 +182,10 @@ type PollRequest struct {
 	BootID        string           `json:"boot_id"`
 	Counter       uint64           `json:"counter"`
 	Clock         time.Time        `json:"clock"`
+	// Orchestrating: a procedure or a download runs on this node, or is about to.
+	Orchestrating bool `json:"orchestrating,omitempty"`
+	// ByHand is the work that was done without a permit while the hub was away (R33).
+	ByHand []HandReport `json:"by_hand,omitempty"`
 }
 
 // PermitReport says how far the node is with its permit; an outcome ends it (R20).
@@ -211,6 +216,10 @@ type PollResponse struct {
 	SendFacts   bool            `json:"send_facts,omitempty"`
 	// ForgetDenied: an admin's retry cleared the node's deny list up to here (R28).
 	ForgetDenied []models.Version `json:"forget_denied,omitempty"`
+	// PermitOpen names who holds the cluster's open permit: told to a node that orchestrates.
+	PermitOpen models.FQDN `json:"permit_open,omitempty"`
+	// ByHandHeard are the ids of the reports that need not be sent again.
+	ByHandHeard []string `json:"by_hand_heard,omitempty"`
 }
 
 // Decision is what a node may see of the hub's decision (R14).

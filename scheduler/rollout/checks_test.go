@@ -38,7 +38,7 @@ func (w *world) checkOffer(e rollout.OfferPermit) {
 		w.breaks("R21", "fence %v after %v", e.Fence, w.highest)
 	}
 	if e.Kind == models.PermitLocal {
-		w.checkPeers(e.Node)
+		w.checkLocal(e.Node, e.Release)
 		return
 	}
 	r := w.running()
@@ -62,7 +62,7 @@ func (w *world) checkConfirm(e rollout.ConfirmPermit) {
 		w.breaks("R21", "a foreign or old confirm counts")
 	}
 	if p.Kind == models.PermitLocal {
-		w.checkPeers(p.NodeID)
+		w.checkLocal(p.NodeID, p.ReleaseID)
 		return
 	}
 	if r := w.running(); r == nil || r.ID != p.RolloutID || r.State != models.RolloutActive {
@@ -70,6 +70,31 @@ func (w *world) checkConfirm(e rollout.ConfirmPermit) {
 		return
 	}
 	w.checkStart(p.NodeID, w.release(p.ReleaseID), p.StartBy)
+}
+
+// checkLocal is what must hold of work by hand: the peers serve, and a release is one that the
+// cluster may go to (R33).
+func (w *world) checkLocal(id models.NodeID, release models.ReleaseID) {
+	if w.rows.cluster.AwaitPolls {
+		w.breaks("R34", "work by hand before every member has polled")
+	}
+	if n := w.row(id); n.MaintenanceUntil != nil && w.now.Before(*n.MaintenanceUntil) {
+		w.breaks("R22", "a node in maintenance stops by hand")
+	}
+	w.checkPeers(id)
+	if release == "" {
+		return
+	}
+	w.seen["local release"] = true
+	r := w.release(release)
+	if r.State != models.ReleasePublished {
+		w.breaks("R33", "a release that is %s starts by hand", r.State)
+	}
+	if o := w.running(); o != nil && o.State != models.RolloutActive {
+		w.breaks("R19", "work by hand goes on in a rollout that is %s", o.State)
+	}
+	w.checkNode(id, r)
+	w.checkOrder(id, r)
 }
 
 // checkStart is what must hold both when a node is offered its permit and when it confirms (R20).
@@ -135,7 +160,13 @@ func (w *world) checkNode(id models.NodeID, r *models.Release) {
 func (w *world) checkPeers(id models.NodeID) {
 	for i := range w.rows.members {
 		m := &w.rows.members[i]
-		if m.ID == id || m.ID == w.rows.cluster.DespiteNode {
+		if m.ID == w.rows.cluster.DespiteNode {
+			continue
+		}
+		if m.Orchestrating && m.Member == models.MemberActive {
+			w.breaks("R33", "a start while %s orchestrates", m.Name)
+		}
+		if m.ID == id {
 			continue
 		}
 		switch m.Member {

@@ -66,10 +66,13 @@ func (v *view) confirmHeld() (Decision, bool) {
 		reason, subject := membership(v.asking)
 		return v.hold(reason, subject, v.now), true
 	}
-	if v.permit.Kind == models.PermitLocal {
-		return v.localHeld()
-	}
 	r := v.s.release(v.permit.ReleaseID)
+	if v.permit.Kind == models.PermitLocal {
+		if r == nil && v.permit.ReleaseID != "" {
+			return v.hold(models.ReasonStalePermit, "", v.now), true
+		}
+		return v.localHeld(r)
+	}
 	if r == nil || v.rollout == nil || v.rollout.ID != v.permit.RolloutID {
 		return v.hold(models.ReasonStalePermit, "", v.now), true
 	}
@@ -84,44 +87,4 @@ func withdrawal(effects []Effect) models.Reason {
 		}
 	}
 	return models.ReasonStalePermit
-}
-
-// Local decides whether the asking node may stop its services for work by hand now: under the same
-// index, the same fence and the same care for its peers as an upgrade, but in no window (R33).
-func Local(s Snapshot, now time.Time) Decision {
-	v := newView(s, now)
-	v.settle()
-	a := v.asking
-	switch {
-	case a == nil || !s.Cluster.Living():
-		return v.hold(models.ReasonClusterNotRegistered, "", now)
-	case a.Member != models.MemberActive:
-		reason, subject := membership(a)
-		return v.hold(reason, subject, now)
-	case v.permit != nil && v.permit.NodeID == a.ID && v.permit.Kind == models.PermitLocal:
-		return v.decide(models.VerbUpgrade, models.ReasonUpgrade, "", now)
-	case v.permit != nil:
-		return v.hold(models.ReasonOtherNodeUpgrading, s.nameOf(v.permit.NodeID), now)
-	}
-	if d, held := v.localHeld(); held {
-		return d
-	}
-	v.add(OfferPermit{Node: a.ID, Kind: models.PermitLocal, Fence: nextFence(&v.s)})
-	return v.decide(models.VerbUpgrade, models.ReasonUpgrade, "", now)
-}
-
-// localHeld is what holds work by hand: the peers, maintenance and a restored hub.
-func (v *view) localHeld() (Decision, bool) {
-	switch {
-	case v.awaits():
-		return v.hold(models.ReasonRestoredHub, "", v.now), true
-	case v.asking.InMaintenance(v.now) && v.s.holds(r22):
-		return v.hold(models.ReasonMaintenanceMode, "", *v.asking.MaintenanceUntil), true
-	}
-	for i := range v.s.Members {
-		if n := &v.s.Members[i]; missing(n) && !v.waived(n) {
-			return v.hold(models.ReasonMemberMissing, string(n.Name), v.now), true
-		}
-	}
-	return v.heldByPeers(nil)
 }

@@ -26,6 +26,9 @@ func (v *view) choose() Decision {
 		return v.hold(models.ReasonClusterNotRegistered, "", v.now)
 	}
 	if v.permit != nil && v.permit.NodeID == a.ID {
+		if v.permit.Kind == models.PermitLocal {
+			return v.decide(models.VerbUpgrade, models.ReasonLocalWork, string(a.Name), v.now)
+		}
 		return v.decide(models.VerbUpgrade, models.ReasonUpgrade, v.permitVersion(), v.now)
 	}
 	if a.Member != models.MemberActive {
@@ -107,6 +110,9 @@ func (v *view) held(r *models.Release) (Decision, bool) {
 		return d, true
 	}
 	if d, held := v.heldByPermit(r); held {
+		return d, true
+	}
+	if d, held := v.heldByOrchestration(r); held {
 		return d, true
 	}
 	if d, held := v.heldByPeers(r); held {
@@ -236,11 +242,7 @@ func (v *view) heldByPermit(r *models.Release) (Decision, bool) {
 	if p == nil || p.NodeID == v.asking.ID || !v.s.holds(r16) {
 		return Decision{}, false
 	}
-	reason := models.ReasonOtherNodeUpgrading
-	if n := v.s.member(p.NodeID); n != nil && n.Step == models.StepSoaking {
-		reason = models.ReasonSoaking
-	}
-	return v.hold(reason, v.s.nameOf(p.NodeID), v.soon(r.Kind)), true
+	return v.hold(v.holderReason(), v.s.nameOf(p.NodeID), v.soon(r.Kind)), true
 }
 
 // offer gives the asking node the permit (R15, R16, R18).

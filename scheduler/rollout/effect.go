@@ -30,10 +30,10 @@ type SetRolloutState struct {
 // cluster's highest. The new row must be the only open one of the cluster (R16).
 type OfferPermit struct {
 	Node    models.NodeID
-	Release models.ReleaseID // empty for a local one
+	Release models.ReleaseID // of a local one only where it goes to a release
 	Kind    models.PermitKind
 	Fence   models.Fence
-	StartBy time.Time // zero for a local one
+	StartBy time.Time // of a local one, when its offer lapses
 }
 
 // ConfirmPermit makes the offered permit confirmed, or renews the confirmation: ConfirmedAt is now.

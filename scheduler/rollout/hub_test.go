@@ -55,7 +55,7 @@ func (w *world) stores(m message) bool {
 	n.BootID, n.Counter, n.SeenAt, n.PolledSince = m.boot, m.counter, &at, true
 	n.Version, n.Step, n.Health, n.SkewSeconds = m.version, m.step, m.health, m.skew
 	n.Denied, n.JournalPermit, n.HighestFence = m.denied, m.journal.Permit, m.journal.Highest
-	n.IntervalSeconds = 30
+	n.IntervalSeconds, n.Orchestrating = 30, m.busy
 	if !w.rows.plan.NextEither(w.now).Start.Before(w.now.Add(3*time.Hour)) && !w.inWindow() {
 		n.IntervalSeconds = 300
 	}
@@ -236,9 +236,18 @@ func (w *world) works(s rollout.Snapshot, n *sim) {
 		return
 	}
 	s.Asking = n.id
-	d := rollout.Local(s, w.now)
+	d := rollout.Local(s, w.localTarget(n), w.now)
 	w.cause = cause{what: "local", node: n.id}
 	w.apply(d.Effects)
+}
+
+// localTarget is nothing, or a release that the node has the bundle of.
+func (w *world) localTarget(n *sim) models.ReleaseID {
+	r := w.rows.releases[w.src.intn(len(w.rows.releases))]
+	if !n.version.Less(r.Version) {
+		return ""
+	}
+	return r.ID
 }
 
 func (w *world) inWindow() bool {

@@ -72,6 +72,7 @@ func (w *world) ticks(n *sim) {
 	} else if w.chance(50) {
 		n.skew = 0
 	}
+	n.orchestrates = n.permit == "" && w.chance(4) || n.orchestrates && w.chance(60)
 	n.works(w)
 	w.send(n.message(w, false))
 }
@@ -206,7 +207,8 @@ var mustHappen = []string{"completed", "halted_failed", "halted_lost", "supersed
 	"end withdrawn maintenance_mode", "end withdrawn release_recalled", "confirm peer_silent",
 	"confirm peer_unhealthy", "confirm stale_permit", "confirm start_by_passed", "clock_skew",
 	"restored_hub", "excluded", "member_missing", "requirement_unmet", "not_your_turn", "soaking",
-	"peer_in_maintenance", "postponed", "denied_version"}
+	"peer_in_maintenance", "postponed", "denied_version", "local_work", "orchestrating",
+	"confirm orchestrating", "local release"}
 
 func TestTheRulesHoldInEveryRandomHistory(t *testing.T) {
 	histories := 6000

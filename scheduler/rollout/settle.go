@@ -95,6 +95,8 @@ func (v *view) lapsed(p *models.Permit) (models.Reason, string, bool) {
 		return models.ReasonPeerSilent, string(holder.Name), true
 	case holder.InMaintenance(v.now) && v.s.holds(r22):
 		return models.ReasonMaintenanceMode, "", true
+	case p.Kind == models.PermitLocal && v.now.After(p.StartBy) && v.s.holds(r18):
+		return models.ReasonStartByPassed, string(holder.Name), true
 	case p.Kind == models.PermitLocal:
 		return "", "", false
 	}

@@ -23,6 +23,7 @@ type sim struct {
 
 	// What its journal holds: it survives every restart.
 	permit    models.PermitID
+	local     bool // it is a permit for work by hand
 	fence     models.Fence
 	highest   models.Fence
 	target    models.Version
@@ -35,6 +36,8 @@ type sim struct {
 	stopBy time.Time // in memory: until when the first stop is allowed
 	asked  string    // the confirm that it waits for
 	given  bool      // an admin has said that it is gone, and its journal is still open
+
+	orchestrates bool // a procedure or a download runs on it
 }
 
 // message is one request under way. It may come late, twice or never.
@@ -52,6 +55,7 @@ type message struct {
 	journal rollout.Journal
 	outcome models.Outcome
 	confirm bool
+	busy    bool   // it orchestrates
 	ticket  string // names the request, so that only its own answer counts
 	sent    time.Time
 }
@@ -79,13 +83,17 @@ func (n *sim) message(w *world, confirm bool) message {
 		step: n.stepNow(), health: models.Unhealthy, skew: n.skew, denied: slices.Clone(n.denied),
 		permit: n.permit, fence: n.fence, outcome: n.outcome, confirm: confirm,
 		ticket: fmt.Sprintf("%s/%d", n.boot, n.counter), sent: w.now}
+	m.busy = n.orchestrates
 	if n.up {
 		m.health = models.Healthy
 	}
 	m.journal = rollout.Journal{Highest: n.highest, Boot: n.boot}
 	if n.permit != "" && n.outcome == "" {
 		m.journal.Permit, m.journal.Fence = n.permit, n.fence
-		m.journal.Version, m.journal.Confirmed = n.target, n.confirmed
+		m.journal.Confirmed = n.confirmed
+		if !n.local {
+			m.journal.Version = n.target
+		}
 	}
 	if confirm {
 		n.asked = m.ticket
@@ -114,7 +122,8 @@ func (n *sim) hears(a answer) {
 	}
 	n.permit, n.fence, n.highest = p.ID, p.Fence(), p.Fence()
 	n.target, n.step = a.version, models.StepFetching
-	if p.Kind == models.PermitLocal {
+	n.local = p.Kind == models.PermitLocal
+	if n.local && p.ReleaseID == "" {
 		n.target = n.version
 	}
 }
@@ -123,7 +132,7 @@ func (n *sim) hears(a answer) {
 func (n *sim) forget() {
 	n.permit, n.fence, n.target, n.step = "", models.Fence{}, "", ""
 	n.confirmed, n.stopped, n.outcome, n.stopBy, n.asked = false, false, "", time.Time{}, ""
-	n.given = false
+	n.given, n.local = false, false
 }
 
 // works takes the next step of an upgrade.

@@ -259,6 +259,9 @@ func (w *world) adopt(e rollout.AdoptPermit) {
 		Kind: models.PermitUpgrade, State: models.PermitConfirmed, OfferedAt: at, StartBy: at,
 		ConfirmedAt: &at, ConfirmedBoot: e.Boot, FenceIncarnation: e.Fence.Incarnation,
 		FenceCounter: e.Fence.Counter}
+	if e.Release == "" {
+		p.Kind = models.PermitLocal
+	}
 	if r := w.running(); r != nil && r.ReleaseID == e.Release {
 		p.RolloutID = r.ID
 	}

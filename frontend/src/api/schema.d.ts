@@ -1302,6 +1302,7 @@ export interface components {
             may_postpone: boolean;
             pending_release?: components["schemas"]["PendingRelease"];
             rollout?: components["schemas"]["Rollout"];
+            local_work?: components["schemas"]["Permit"];
             nodes: components["schemas"]["Node"][];
         };
         PendingRelease: {

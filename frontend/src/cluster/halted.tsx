@@ -10,7 +10,8 @@ import { Failure } from '../ui/parts';
 
 /** Says who blocks a halted rollout, and offers the way out that this state has. */
 export function Halted({ cluster }: { cluster: Schemas['Cluster'] }) {
-  const { rollout } = cluster;
+  const { rollout, local_work: work } = cluster;
+  if (work) return <ByHand cluster={cluster} permit={work} />;
   if (rollout?.state === 'halted_failed') return <Failed cluster={cluster} />;
   if (rollout?.state === 'halted_lost' && rollout.permit) {
     return <Lost cluster={cluster} permit={rollout.permit} />;
@@ -41,8 +42,23 @@ function Failed({ cluster }: { cluster: Schemas['Cluster'] }) {
   );
 }
 
-function Lost({ cluster, permit }: {
+/** Says that a node is worked on by hand; whoever fell silent meanwhile can be overridden. */
+function ByHand({ cluster, permit }: {
   cluster: Schemas['Cluster']; permit: Schemas['Permit'] }) {
+  const { t } = useTranslation();
+  const holder = cluster.nodes.find((node) => node.id === permit.node_id);
+  if (permit.state === 'confirmed' && holder && !holder.online) {
+    return <Lost cluster={cluster} permit={permit} label={t('cluster.localLost', {
+      node: permit.node_name })} />;
+  }
+  return (
+    <Banner label={t('cluster.localWork', { node: permit.node_name })} className="banner"
+      secondaryLabel={t('cluster.localWorkText')} />
+  );
+}
+
+function Lost({ cluster, permit, label }: {
+  cluster: Schemas['Cluster']; permit: Schemas['Permit']; label?: string }) {
   const { t } = useTranslation();
   const notify = useNotify();
   const mayOverride = usePermitted('overridePermit');
@@ -58,7 +74,7 @@ function Lost({ cluster, permit }: {
   };
   return (
     <>
-      <Banner variant="error" label={t('cluster.haltedLost', { node })} className="banner"
+      <Banner variant="error" label={label ?? t('cluster.haltedLost', { node })} className="banner"
         secondaryLabel={t('cluster.haltedLostText')}>
         {mayOverride && (
           <Button slot="trailing-actions" size={28} color="negative"

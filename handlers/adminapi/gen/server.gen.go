@@ -745,9 +745,10 @@ type ChangePassword struct {
 
 // Cluster defines model for Cluster.
 type Cluster struct {
-	DisplayName string `json:"display_name"`
-	Fqdn        string `json:"fqdn"`
-	Id          string `json:"id"`
+	DisplayName string  `json:"display_name"`
+	Fqdn        string  `json:"fqdn"`
+	Id          string  `json:"id"`
+	LocalWork   *Permit `json:"local_work,omitempty"`
 
 	// MayPostpone Whether Postpone would be accepted now (R12).
 	MayPostpone bool `json:"may_postpone"`
