@@ -162,26 +162,33 @@ func printable(s string, most int) bool {
 // unsupported are the sizes that exist and that orchestration does not do.
 var unsupported = regexp.MustCompile(`(?i)^(HCS-SCC.*|[A-Z-]*(12000|24000|26000|36000)[A-Z-]*)$`)
 
+// JudgeDeploymentType answers the deployment type that a text is, or the rule that it breaks with
+// what to say of it.
+func JudgeDeploymentType(name string) (DeploymentType, Rule, string) {
+	for _, t := range DeploymentTypes() {
+		if name == string(t) {
+			return t, "", ""
+		}
+		if strings.EqualFold(name, string(t)) {
+			return "", RuleDeployCase, string(t)
+		}
+	}
+	if unsupported.MatchString(name) {
+		return "", RuleDeployUnfit, name
+	}
+	return "", RuleDeployment, name
+}
+
 func (r *reader) deploymentType(p pair) DeploymentType {
 	name, ok := r.text(p)
 	if !ok {
 		return ""
 	}
-	for _, t := range DeploymentTypes() {
-		if name == string(t) {
-			return t
-		}
-		if strings.EqualFold(name, string(t)) {
-			r.say(p.value, RuleDeployCase, string(t))
-			return ""
-		}
+	t, rule, subject := JudgeDeploymentType(name)
+	if rule != "" {
+		r.say(p.value, rule, subject)
 	}
-	if unsupported.MatchString(name) {
-		r.say(p.value, RuleDeployUnfit, name)
-		return ""
-	}
-	r.say(p.value, RuleDeployment, name)
-	return ""
+	return t
 }
 
 func (r *reader) sections(p pair, products []Product) []Section {
