@@ -55,7 +55,7 @@ func (f *Facts) missing(onboarded []State, p inventory.Product) Refusals {
 				}
 			}
 			if present := len(set) - len(absent); len(absent) == 0 {
-				best, lacking = len(set), nil
+				lacking = nil
 				break
 			} else if present > best {
 				best, lacking = present, absent

@@ -1,6 +1,7 @@
 package compat_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -347,7 +348,8 @@ func tryDeploymentTypes(f *compat.Facts, y *tally) {
 		if err == nil && string(t) == name {
 			return ""
 		}
-		if r, ok := err.(compat.Refusal); ok {
+		var r compat.Refusal
+		if errors.As(err, &r) {
 			return strings.TrimSpace(string(r.Code) + " " + r.Needs)
 		}
 		return fmt.Sprint(t, err)

@@ -79,11 +79,14 @@ func (r Refusal) Sentence(language string) string {
 // Refusals are all the reasons at once.
 type Refusals []Refusal
 
-// Error holds each of them.
-func (r Refusals) Error() string {
+// Error is for logs and for the prompt in English.
+func (r Refusals) Error() string { return r.Sentence("en") }
+
+// Sentence holds each of them, one a line.
+func (r Refusals) Sentence(language string) string {
 	lines := make([]string, len(r))
 	for i, one := range r {
-		lines[i] = one.Error()
+		lines[i] = one.Sentence(language)
 	}
 	return strings.Join(lines, "\n")
 }
