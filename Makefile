@@ -5,6 +5,8 @@ LDFLAGS := -X main.version=$(VERSION)
 LONG ?=
 export LONG
 
+FUZZTIME := $(if $(filter 1,$(LONG)),10m,20s)
+
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -69,6 +71,8 @@ generate-check: frontend/node_modules/.package-lock.json ## fails when generated
 
 proof: build ## every figure that is promised, one line each (LONG=1: full size)
 	go run ./tools/gotest -proof -timeout 60m ./...
+	@go test ./models/inventory -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) >bin/fuzz.log 2>&1 || { tail -40 bin/fuzz.log; exit 1; }
+	@echo "proof 4.3-fuzz time=$(FUZZTIME) crashes=0"
 	./bin/demo unattended
 	go build -tags mutant -o bin/server-mutant ./server
 	./bin/demo unattended --server bin/server-mutant --mutant --expect-overlap

@@ -34,6 +34,10 @@ func TestBothPublishedLayoutsAreReadAndWrittenAsTheyAre(t *testing.T) {
 	if _, err := inventory.Sample("UCCE-12000-Agents"); err == nil {
 		t.Error("a sample of an unsupported size")
 	}
+	if !t.Failed() {
+		fmt.Printf("proof 4.3-layouts round_trips=%d byte_exact=%d\n", len(inventory.DeploymentTypes()),
+			len(inventory.DeploymentTypes()))
+	}
 }
 
 func TestANewExportCarriesTheDefaultDeploymentType(t *testing.T) {
@@ -166,6 +170,8 @@ func bombs() map[string]string {
 }
 
 func TestBombsAreRefusedWithinASecondAnd64MiB(t *testing.T) {
+	var slowest time.Duration
+	var most uint64
 	for name, text := range bombs() {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -175,9 +181,14 @@ func TestBombsAreRefusedWithinASecondAnd64MiB(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		// Everything ever allocated is more than what was held at once.
 		held := (after.TotalAlloc - before.TotalAlloc) >> 20
+		slowest, most = max(slowest, took), max(most, held-min(held, uint64(len(text)>>20)))
 		if len(found) == 0 || took > time.Second || held > 64+uint64(len(text)>>20) {
 			t.Errorf("%s: %d problems in %s with %d MiB", name, len(found), took, held)
 		}
+	}
+	if !t.Failed() {
+		fmt.Printf("proof 4.3-bombs tried=%d refused=%d slowest_ms=%d most_mib=%d\n", len(bombs()),
+			len(bombs()), slowest.Milliseconds(), most)
 	}
 }
 
