@@ -66,7 +66,7 @@ var packageMap = map[string]string{
 	"nodeclient/agent":                   "models models/wire models/manifest nodeclient/fetch nodeclient/host nodeclient/host/… nodeclient/journal nodeclient/trust",
 	"nodeclient/enroll":                  "models models/wire nodeclient/atomicfile nodeclient/proxy github.com/golang-jwt/jwt/v5 golang.org/x/crypto/argon2",
 	"nodeclient/proxy":                   "nodeclient/atomicfile golang.org/x/net/http/httpproxy",
-	"nodeclient/localweb":                "models models/wire nodeclient/enroll nodeclient/agent nodeclient/proxy nodeclient/control/keys golang.org/x/time/rate",
+	"nodeclient/localweb":                "models models/inventory models/wire nodeclient/enroll nodeclient/agent nodeclient/proxy nodeclient/control/keys golang.org/x/time/rate",
 	"nodeclient/control/catalogue":       "models/compat nodeclient/atomicfile",
 	"nodeclient/control/gate":            "golang.org/x/sys/unix",
 	"nodeclient/control/console":         "models nodeclient/control/gate nodeclient/enroll github.com/alecthomas/kong golang.org/x/term",

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"connecthub/models"
+	"connecthub/models/inventory"
 	"connecthub/models/wire"
 )
 
@@ -55,11 +56,12 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) {
 		Hub, HealthWord, HealthClass, StepWord, SaidWord, Skew, LastPoll string
 		SkewBad                                                          bool
 		Events                                                           []eventLine
+		Samples                                                          []inventory.DeploymentType
 	}{frame: s.frame(w, r), Status: s.o.Status(), Hub: s.o.HubName}
 	page.HealthWord, page.HealthClass = page.T.health(page.Health)
 	page.SaidWord = page.T.said(page.Said)
 	if page.SignedIn {
-		page.Events = eventLines(s.o.Trail(), page.T)
+		page.Events, page.Samples = eventLines(s.o.Trail(), page.T), sampleLayouts()
 	}
 	if a := page.Agent; a != nil {
 		page.StepWord = page.T.step(a.Step)

@@ -158,6 +158,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /register/access", s.decide)
 	mux.HandleFunc("POST /register/test", s.selfTest)
 	mux.HandleFunc("GET /inventory/controlnode/key", s.application(s.controlKey))
+	mux.HandleFunc("GET /inventory/samples/{layout}", s.sample)
 	for name, kind := range map[string]string{"page.js": "text/javascript; charset=utf-8",
 		"page.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"} {
 		mux.HandleFunc("GET /assets/"+name, asset(name, kind))

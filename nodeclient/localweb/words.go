@@ -28,6 +28,7 @@ type words struct {
 	Domain, DomainVerified, DomainUnverified, CodeRequired               string
 	TestTitle, TestLead, TestRun, TestRunning, TestNotYet                string
 	TestPassed, TestFailed, TestBroken, TestFirst, TryAgain, EventsTitle string
+	Samples                                                              string
 	Events                                                               map[string]string // by the words of enroll
 	Ends                                                                 map[string]string // why a registration came to nothing
 }
@@ -149,6 +150,7 @@ func english() words {
 		TestFirst:  "Run the connectivity self-test first.",
 		TryAgain:   "Try to open the registration again",
 
+		Samples:     "Examples of inventory.conf:",
 		EventsTitle: "Registrations of this node",
 		Events: map[string]string{
 			enroll.EventShown:      "{requester} of {organization} asked for access to “{cluster}”.",
@@ -258,6 +260,7 @@ func japanese() words {
 		TestFirst:  "先に接続の自己診断を実行してください。",
 		TryAgain:   "登録の画面をもう一度開く",
 
+		Samples:     "inventory.conf のサンプル:",
 		EventsTitle: "このノードの登録の記録",
 		Events: map[string]string{
 			enroll.EventShown:      "{organization} の {requester} が「{cluster}」へのアクセスを求めました。",
