@@ -74,7 +74,7 @@ func (s *Session) Write(dir, file string, text []byte) error {
 	_, err = f.Write(text)
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = s.rename(part, path.Join(dir, file))
+		err = rename(s.files, part, path.Join(dir, file))
 	}
 	if err != nil {
 		_ = s.files.Remove(part)
@@ -83,14 +83,14 @@ func (s *Session) Write(dir, file string, text []byte) error {
 	return nil
 }
 
-func (s *Session) rename(from, to string) error {
-	if _, ok := s.files.HasExtension("posix-rename@openssh.com"); ok {
-		return s.files.PosixRename(from, to)
+func rename(files *sftp.Client, from, to string) error {
+	if _, ok := files.HasExtension("posix-rename@openssh.com"); ok {
+		return files.PosixRename(from, to)
 	}
-	if err := s.files.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := files.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return s.files.Rename(from, to)
+	return files.Rename(from, to)
 }
 
 func (s *Session) isDir(dir string) error {

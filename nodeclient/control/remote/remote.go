@@ -1,5 +1,6 @@
-// Package remote is a control node's way to files on other machines: SFTP over SSH to a host whose key
-// somebody has confirmed. It runs no command there, and knows nothing of what is in the files.
+// Package remote is a control node's way to other machines: SFTP, and commands that are constants of
+// ours, over SSH to a host whose key somebody has confirmed. It knows nothing of what is in the files,
+// nor what a command does.
 package remote
 
 import (
@@ -25,20 +26,25 @@ const (
 
 // What can go wrong, as a person may read it.
 var (
-	ErrUnreachable = errors.New("the SFTP server cannot be reached")
-	ErrTimeout     = errors.New("the SFTP server did not answer in time")
+	ErrUnreachable = errors.New("the server cannot be reached")
+	ErrTimeout     = errors.New("the server did not answer in time")
 	ErrNoSSH       = errors.New("what answers there does not speak SSH as this node does")
-	ErrKeyUnknown  = errors.New("nobody has confirmed the host key of the SFTP server")
-	ErrKeyChanged  = errors.New("the host key of the SFTP server is another one than was confirmed; " +
-		"no password was sent")
-	ErrPassword    = errors.New("the SFTP server refused this user or this password")
+	ErrKeyUnknown  = errors.New("nobody has confirmed the host key of the server")
+	ErrKeyChanged  = errors.New("the host key of the server is another one than was confirmed; " +
+		"no password was sent and no key was used")
+	ErrPassword    = errors.New("the server refused this user or this password")
+	ErrKeyRefused  = errors.New("the server refused this user or this node's key")
+	ErrGone        = errors.New("the connection to the server was lost")
 	ErrNoSFTP      = errors.New("the server has no SFTP")
 	ErrNoDirectory = errors.New("there is no such SFTP directory")
 	ErrNoFile      = errors.New("there is no such file in the SFTP directory")
-	ErrDenied      = errors.New("the SFTP server does not allow this user to do that there")
+	ErrDenied      = errors.New("the server does not allow this user to do that there")
 	ErrTooLarge    = errors.New("the file is too large")
-	ErrNotAFile    = errors.New("what has that name on the SFTP server is no file")
-	ErrFailed      = errors.New("the SFTP server failed")
+	ErrNotAFile    = errors.New("what has that name on the server is no file")
+	ErrFailed      = errors.New("the server failed")
+	ErrTooMuch     = errors.New("the server answered more than was asked for")
+	ErrDiskFull    = errors.New("the disk of the server is full")
+	ErrDigest      = errors.New("the file on the server is not what was sent")
 )
 
 // Password never prints.
@@ -157,7 +163,23 @@ func Connect(ctx context.Context, pins *Pins, l Login) (*Session, error) {
 }
 
 func connect(ctx context.Context, pinned ssh.PublicKey, l Login) (*Session, error) {
-	conn, err := dial(ctx, l.Address)
+	client, err := signIn(ctx, pinned, l.Address, l.User, l.Password, nil)
+	if err != nil {
+		return nil, err
+	}
+	files, err := sftp.NewClient(client)
+	if err != nil {
+		_ = client.Close()
+		return nil, explain(ctx, err, ErrNoSFTP)
+	}
+	return &Session{conn: client, files: files}, nil
+}
+
+// signIn shows no password and makes no signature before the host has shown the pinned key.
+func signIn(ctx context.Context, pinned ssh.PublicKey, address, user string, word Password,
+	signers []ssh.Signer,
+) (*ssh.Client, error) {
+	conn, err := dial(ctx, address)
 	if err != nil {
 		return nil, err
 	}
@@ -167,38 +189,43 @@ func connect(ctx context.Context, pinned ssh.PublicKey, l Login) (*Session, erro
 		if !right {
 			return "", ErrKeyChanged
 		}
-		return string(l.Password), nil
+		return string(word), nil
 	}
-	c, channels, requests, err := ssh.NewClientConn(conn, l.Address, &ssh.ClientConfig{
-		User: l.User, HostKeyAlgorithms: algorithmsOf(pinned),
+	config := &ssh.ClientConfig{User: user, HostKeyAlgorithms: algorithmsOf(pinned),
 		HostKeyCallback: func(_ string, _ net.Addr, k ssh.PublicKey) error {
 			right = bytes.Equal(k.Marshal(), pinned.Marshal())
 			if !right {
 				return ErrKeyChanged
 			}
 			return nil
-		},
-		Auth: []ssh.AuthMethod{ssh.PasswordCallback(password),
-			ssh.KeyboardInteractive(oneQuestion(password))}})
-	if err != nil {
-		_ = conn.Close()
-		var other *ssh.AlgorithmNegotiationError
-		switch {
-		case errors.Is(err, ErrKeyChanged), errors.As(err, &other) && hostKeyKind(err):
-			return nil, ErrKeyChanged
-		case ctx.Err() == nil && right && (asked || strings.Contains(err.Error(),
-			"unable to authenticate")):
-			return nil, ErrPassword
-		}
-		return nil, explain(ctx, err, ErrNoSSH)
+		}}
+	refused := ErrPassword
+	if len(signers) > 0 {
+		refused = ErrKeyRefused
+		config.Auth = []ssh.AuthMethod{ssh.PublicKeysCallback(func() ([]ssh.Signer, error) {
+			if !right {
+				return nil, ErrKeyChanged
+			}
+			return signers, nil
+		})}
+	} else {
+		config.Auth = []ssh.AuthMethod{ssh.PasswordCallback(password),
+			ssh.KeyboardInteractive(oneQuestion(password))}
 	}
-	client := ssh.NewClient(c, channels, requests)
-	files, err := sftp.NewClient(client)
-	if err != nil {
-		_ = client.Close()
-		return nil, explain(ctx, err, ErrNoSFTP)
+	c, channels, requests, err := ssh.NewClientConn(conn, address, config)
+	if err == nil {
+		return ssh.NewClient(c, channels, requests), nil
 	}
-	return &Session{conn: client, files: files}, nil
+	_ = conn.Close()
+	var other *ssh.AlgorithmNegotiationError
+	switch {
+	case errors.Is(err, ErrKeyChanged), errors.As(err, &other) && hostKeyKind(err):
+		return nil, ErrKeyChanged
+	case ctx.Err() == nil && right && (asked || strings.Contains(err.Error(),
+		"unable to authenticate")):
+		return nil, refused
+	}
+	return nil, explain(ctx, err, ErrNoSSH)
 }
 
 // hostKeyKind says that the server has no key of the pinned one's kind: its key is another one.

@@ -1,5 +1,5 @@
-// Package sftptest starts SFTP servers for tests: Debian's OpenSSH with a user and a password of its
-// own, and one in Go that counts what it is told. It knows nothing of the product.
+// Package sftptest starts SSH servers for tests: Debian's OpenSSH with a user and a password or keys
+// of its own, and one in Go that counts what it is told. It knows nothing of the product.
 package sftptest
 
 import (
@@ -60,9 +60,14 @@ func NewKey(t testing.TB) Key {
 }
 
 // listen answers connections until the test ends.
-func listen(t testing.TB, serve func(*net.TCPConn)) string {
+func listen(t testing.TB, serve func(*net.TCPConn)) string { return listenAt(t, "", serve) }
+
+func listenAt(t testing.TB, address string, serve func(*net.TCPConn)) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
