@@ -13,6 +13,8 @@ func TestTheSixStepsOfTheDocument(t *testing.T) {
 	h := w.hub()
 	key := w.stepDownloadKey(h)
 	_ = key
+	publisher, subscriber := w.controlNodes(h)
+	_, _ = publisher, subscriber
 	fmt.Println("proof 4.1 steps=1")
 }
 
