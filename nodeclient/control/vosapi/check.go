@@ -92,11 +92,10 @@ func (p Pong) texts() []string {
 // Check refuses facts that exceed a limit.
 func (f Facts) Check() error {
 	texts := append(f.texts(), f.HealthDetail, string(f.Running))
-	for name, version := range f.Packages {
+	for _, name := range f.Packages {
 		if !namePattern.MatchString(name) {
 			return fmt.Errorf("%w: the name of a package", ErrMalformed)
 		}
-		texts = append(texts, version)
 	}
 	patches := len(f.Active.Patches)
 	if f.Inactive != nil {

@@ -38,6 +38,7 @@ const (
 	Installed      Code = "already_installed"
 	Unhealthy      Code = "unhealthy" // the version that was to start does not serve; the former runs
 	StopFailed     Code = "stop_failed"
+	StartFailed    Code = "start_failed"
 	RestartFailed  Code = "restart_failed"
 	InMaintenance  Code = "in_maintenance"
 	WasCancelled   Code = "cancelled"
@@ -120,6 +121,7 @@ var sentences = map[Code]sentence{
 	Installed:      {"that version is installed already ({detail})", "そのバージョンはすでにインストールされています({detail})"},
 	Unhealthy:      {"the version did not start serving, and the former one was started again: {detail}", "新しいバージョンが正常に起動しなかったため、元のバージョンを再開しました: {detail}"},
 	StopFailed:     {"the services could not be stopped: {detail}", "サービスを停止できませんでした: {detail}"},
+	StartFailed:    {"the services do not serve: {detail}", "サービスが正常に稼働していません: {detail}"},
 	RestartFailed:  {"the machine could not be restarted: {detail}", "マシンを再起動できませんでした: {detail}"},
 	InMaintenance:  {"the machine is in maintenance mode", "マシンはメンテナンスモードです"},
 	WasCancelled:   {"the operation was cancelled", "操作は取り消されました"},

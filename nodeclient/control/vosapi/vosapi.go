@@ -39,12 +39,17 @@ const (
 	MaxHostKeys = 8  // of one machine
 )
 
-// Deadlines. Every request is answered within AskDeadline. What takes longer is an operation, which is
+// AskEvery is how often it is worth asking how an operation stands.
+const AskEvery = 2 * time.Second
+
+// Deadline is how long the answer to a request may take. What takes longer is an operation, which is
 // started and then asked about.
-const (
-	AskDeadline = 30 * time.Second
-	AskEvery    = 2 * time.Second
-)
+func (v Verb) Deadline() time.Duration {
+	if v == PutDone { // it reads all of the file
+		return 10 * time.Minute
+	}
+	return 45 * time.Second
+}
 
 // Deadline is how long an operation may take before the machine itself gives it up.
 func (k Kind) Deadline() time.Duration {
@@ -170,7 +175,7 @@ type Facts struct {
 	Pong
 	Active        Side              `json:"active"`
 	Inactive      *Side             `json:"inactive,omitempty"` // nil: nothing is there to switch to
-	Packages      map[string]string `json:"packages"`           // name → version, such as ucos.keymanagement
+	Packages      []string          `json:"packages"`           // files, such as ucos.keymanagement.v02.cop.sgn
 	Maintenance   bool              `json:"maintenance"`
 	RestartNeeded bool              `json:"restartNeeded"` // before the next install, switch or rollback
 	Healthy       bool              `json:"healthy"`       // the services of the active version serve
@@ -194,8 +199,9 @@ func (s Side) Level() compat.Version {
 	return s.Version
 }
 
-// Put says how much of a file is there. Path is where the rest goes by SFTP; it is empty where all of it
-// is there and verified.
+// Put says how much of a file is there. Path is its name by SFTP: what is missing is written to Path.part,
+// which may be renamed to Path when it is whole. Path is empty where all of the file is there and
+// verified.
 type Put struct {
 	Path   string `json:"path,omitempty"`
 	Offset int64  `json:"offset"`

@@ -81,15 +81,14 @@ func TestAnAnswerHasLimitsAndNothingThatSteersATerminal(t *testing.T) {
 	t.Parallel()
 	good := func() vosapi.Answer {
 		return vosapi.Answer{Protocol: 1, Facts: &vosapi.Facts{Pong: vosapi.Pong{Name: "vvb1.example.com"},
-			Packages: map[string]string{"ucos.keymanagement": "2"}, HostKeys: []string{"ssh-ed25519 AAAA"}},
+			Packages: []string{"ucos.keymanagement.v02.cop.sgn"}, HostKeys: []string{"ssh-ed25519 AAAA"}},
 			Operation: &vosapi.Operation{ID: "12345678", State: vosapi.Done}}
 	}
 	for name, change := range map[string]func(*vosapi.Answer){
 		"a detail":       func(a *vosapi.Answer) { a.Detail = "\x1b[2J" },
 		"a code":         func(a *vosapi.Answer) { a.Code = "a\nb" },
 		"a long name":    func(a *vosapi.Answer) { a.Facts.Name = strings.Repeat("x", 513) },
-		"a package":      func(a *vosapi.Answer) { a.Facts.Packages["a b"] = "1" },
-		"its version":    func(a *vosapi.Answer) { a.Facts.Packages["a"] = "1\n" },
+		"a package":      func(a *vosapi.Answer) { a.Facts.Packages[0] = "a b" },
 		"a step":         func(a *vosapi.Answer) { a.Operation.Step = "a\rb" },
 		"a host key":     func(a *vosapi.Answer) { a.Facts.HostKeys[0] = "ssh-rsa x\nssh-rsa y" },
 		"many host keys": func(a *vosapi.Answer) { a.Facts.HostKeys = make([]string, 9) },
