@@ -9,7 +9,8 @@ import (
 
 // Utils is "utils …".
 type Utils struct {
-	System utilsSystem `cmd:"" help:"The machines that this node orchestrates, and this node itself."`
+	System          utilsSystem     `cmd:"" help:"The machines that this node orchestrates, and this node itself."`
+	ImageRepository imageRepository `cmd:"" help:"Where software comes from, and with what key."`
 }
 
 type utilsSystem struct {

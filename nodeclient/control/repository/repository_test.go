@@ -221,7 +221,9 @@ func TestAStrangersAnswerIsARefusalToo(t *testing.T) {
 		{func(w http.ResponseWriter) { w.WriteHeader(http.StatusUnauthorized) }, "not valid"},
 		{func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) }, "502"},
 		{func(w http.ResponseWriter) { _, _ = w.Write([]byte("<html>")) }, "no software repository"},
-		{func(w http.ResponseWriter) { http.Redirect(w, &http.Request{}, "https://elsewhere.example", http.StatusFound) }, "not followed"},
+		{func(w http.ResponseWriter) {
+			http.Redirect(w, &http.Request{}, "https://elsewhere.example", http.StatusFound)
+		}, "not followed"},
 		{func(w http.ResponseWriter) { _, _ = w.Write([]byte(strings.Repeat(" ", 1<<20))) }, "too large"},
 		{func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", "application/problem+json")
