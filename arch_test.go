@@ -63,7 +63,8 @@ var packageMap = map[string]string{
 
 	"nodeclient":                         "nodeclient/app",
 	"nodeclient/app":                     "models models/inventory models/wire models/manifest scheduler/window nodeclient/… github.com/alecthomas/kong golang.org/x/…",
-	"nodeclient/agent":                   "models models/wire models/manifest nodeclient/fetch nodeclient/host nodeclient/host/… nodeclient/journal nodeclient/trust",
+	"nodeclient/agent":                   "models models/wire models/manifest nodeclient/byhand nodeclient/fetch nodeclient/host nodeclient/host/… nodeclient/journal nodeclient/trust",
+	"nodeclient/byhand":                  "models models/wire nodeclient/atomicfile",
 	"nodeclient/enroll":                  "models models/wire nodeclient/atomicfile nodeclient/proxy github.com/golang-jwt/jwt/v5 golang.org/x/crypto/argon2",
 	"nodeclient/proxy":                   "nodeclient/atomicfile golang.org/x/net/http/httpproxy",
 	"nodeclient/localweb":                "models models/inventory models/wire nodeclient/enroll nodeclient/agent nodeclient/proxy nodeclient/control/keys golang.org/x/time/rate",

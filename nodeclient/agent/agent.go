@@ -44,6 +44,13 @@ type Options struct {
 	BytesPerSecond int64
 	// Free tells the free disk space of a folder; nil asks the file system.
 	Free func(dir string) (int64, error)
+	// Alone: the node is not registered, nobody is polled, and work by hand needs no permit (R33).
+	Alone bool
+	// Orchestrating says whether this control node works on the deployment; nil: it never does.
+	Orchestrating func() bool
+	// PermitOpen is told who holds the cluster's open permit, after each poll: empty for nobody. Said
+	// is whether that poll said that the node orchestrates; only then is it the hub's word.
+	PermitOpen func(said bool, holder models.FQDN)
 	// Tick is how often the agent looks at services while it waits for them, Watch how often while
 	// nothing is to be done.
 	Tick, Watch time.Duration
@@ -97,6 +104,8 @@ type Agent struct {
 	trouble     string
 	gone        bool               // deregistered
 	declined    *wire.PermitReport // given back without an entry, until the hub knows
+	asking      bool               // for a permit for work by hand
+	orchestrate bool               // as it was last looked at
 
 	allowance allowance // of the worker alone
 }
@@ -118,6 +127,12 @@ func New(opts Options) (*Agent, error) {
 	if err := os.MkdirAll(filepath.Join(opts.Dir, downloads), 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make downloads folder: %w", err)
 	}
+	if opts.Orchestrating == nil {
+		opts.Orchestrating = func() bool { return false }
+	}
+	if opts.PermitOpen == nil {
+		opts.PermitOpen = func(bool, models.FQDN) {}
+	}
 	return &Agent{opts: opts, services: supervise.Client{Dir: opts.Dir},
 		write:   func(change func() error) error { return change() },
 		changed: make(chan struct{}, 1), wake: make(chan struct{}, 1)}, nil
@@ -138,6 +153,9 @@ func (a *Agent) Run(ctx context.Context) error {
 		workErr = a.work(ctx)
 	})
 	wg.Go(func() {
+		if a.opts.Alone {
+			return
+		}
 		pollErr = a.pollLoop(ctx)
 		if pollErr != nil && !errors.Is(pollErr, ErrDeregistered) {
 			cancel()
@@ -194,8 +212,11 @@ func (a *Agent) saw(st supervise.Status, err error) {
 	before, _ := a.health()
 	a.watched, a.watchErr = st, err
 	after, _ := a.health()
+	busy := a.opts.Orchestrating()
+	turned := busy != a.orchestrate
+	a.orchestrate = busy
 	a.mu.Unlock()
-	if before != after {
+	if before != after || turned {
 		signal(a.changed)
 	}
 }

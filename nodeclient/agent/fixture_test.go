@@ -108,6 +108,10 @@ func (h *httpHub) Confirm(ctx context.Context, id models.PermitID, req wire.Conf
 	return resp, h.post(ctx, wire.PathPermits+string(id)+"/confirm", req, &resp)
 }
 
+func (h *httpHub) Local(ctx context.Context, req wire.LocalRequest) (resp wire.LocalResponse, err error) {
+	return resp, h.post(ctx, wire.PathLocal, req, &resp)
+}
+
 func (h *httpHub) post(ctx context.Context, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -159,6 +163,9 @@ type hub struct {
 	confirms int
 	boots    []string
 	polls    []wire.PollRequest
+	asked    []wire.LocalRequest // for work by hand
+	unheard  bool                // reports of work without a permit are not heard yet
+	reports  []wire.HandReport
 	broken   []string
 	srv      *httptest.Server
 }
@@ -169,6 +176,7 @@ func newHub(t testing.TB) *hub {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+wire.PathPoll, h.poll)
 	mux.HandleFunc("POST "+wire.PathPermits+"{id}/confirm", h.confirm)
+	mux.HandleFunc("POST "+wire.PathLocal, h.local)
 	mux.HandleFunc("GET "+wire.PathBundles+"{digest}", h.depot)
 	h.srv = httptest.NewServer(mux)
 	t.Cleanup(h.srv.Close)
@@ -217,6 +225,12 @@ func (h *hub) poll(w http.ResponseWriter, r *http.Request) {
 	if req.Permit != nil {
 		h.report(req, &resp)
 	}
+	for _, r := range req.ByHand {
+		if !h.unheard {
+			h.reports = append(h.reports, r)
+			resp.ByHandHeard = append(resp.ByHandHeard, r.ID)
+		}
+	}
 	if h.permit != nil && h.state != models.PermitEnded {
 		p := *h.permit
 		p.State = h.state
@@ -236,6 +250,36 @@ func (h *hub) report(req wire.PollRequest, resp *wire.PollResponse) {
 	if !mine || h.state == models.PermitEnded {
 		resp.PermitEnded = req.Permit.ID
 	}
+}
+
+// local gives the one permit out for work by hand, unless a reason says no.
+func (h *hub) local(w http.ResponseWriter, r *http.Request) {
+	var req wire.LocalRequest
+	if json.NewDecoder(r.Body).Decode(&req) != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.down {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	h.asked = append(h.asked, req)
+	resp := wire.LocalResponse{Now: time.Now().UTC(), Reason: h.refuse, Subject: "cc-sub.example.com"}
+	if h.refuse == "" {
+		if h.permit == nil || h.state == models.PermitEnded {
+			n := req.Poll.HighestFence.Counter + 1
+			h.permit = &wire.Permit{ID: models.PermitID(fmt.Sprintf("local-%d", n)),
+				Kind: models.PermitLocal, Fence: models.Fence{Incarnation: 1, Counter: n},
+				Version: req.Version, Digest: req.Digest}
+			h.state, h.outcome, h.detail = models.PermitOffered, "", ""
+		}
+		p := *h.permit
+		p.State = h.state
+		resp = wire.LocalResponse{Now: resp.Now, Permit: &p}
+	}
+	_ = json.NewEncoder(w).Encode(resp)
 }
 
 func (h *hub) confirm(w http.ResponseWriter, r *http.Request) {

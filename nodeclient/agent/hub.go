@@ -16,6 +16,8 @@ import (
 type Hub interface {
 	Poll(ctx context.Context, req wire.PollRequest) (wire.PollResponse, error)
 	Confirm(ctx context.Context, id models.PermitID, req wire.ConfirmRequest) (wire.ConfirmResponse, error)
+	// Local asks for a permit for work by hand (R33).
+	Local(ctx context.Context, req wire.LocalRequest) (wire.LocalResponse, error)
 	// Bundle asks the depot for the bundle with that digest, with the given extra headers. Its
 	// deadline covers the answer's head only: the body is watched by the agent.
 	Bundle(ctx context.Context, digest string, header http.Header) (*http.Response, error)
@@ -24,6 +26,18 @@ type Hub interface {
 // ErrDeregistered is returned by a Hub that got a *signed* statement that this node is no longer
 // registered (R6). An unsigned refusal is any other error: the agent backs off, nothing more.
 var ErrDeregistered = errors.New("this node is no longer registered")
+
+// RefusedError is the hub's own no, as against no answer: nothing overrides it.
+type RefusedError struct {
+	Code string
+	Err  error
+}
+
+// Error is the text of the refusal.
+func (e *RefusedError) Error() string { return e.Err.Error() }
+
+// Unwrap is the refusal.
+func (e *RefusedError) Unwrap() error { return e.Err }
 
 // RetryError is an error with the pause that the hub asked for.
 type RetryError struct {

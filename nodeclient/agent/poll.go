@@ -8,6 +8,7 @@ import (
 
 	"connecthub/models"
 	"connecthub/models/wire"
+	"connecthub/nodeclient/byhand"
 	"connecthub/nodeclient/host"
 	"connecthub/nodeclient/journal"
 )
@@ -122,11 +123,16 @@ func (a *Agent) request(ctx context.Context) (wire.PollRequest, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	health, detail := a.health()
+	var err error
 	req := wire.PollRequest{Protocol: wire.Protocol, ClientVersion: a.opts.ClientVersion,
 		Version: a.version(), Step: wireStep(st.Entry), StepPercent: int(a.progress.Load()),
 		HighestFence: models.Fence(st.Fence), Health: health, HealthDetail: cut(detail),
 		Maintenance: a.maintenance, FactsDigest: a.factsDigest, BootID: a.opts.BootID,
 		Counter: a.counter.Add(1), Clock: a.opts.Now().UTC()}
+	req.Orchestrating = a.opts.Orchestrating()
+	if req.ByHand, err = byhand.Reports(a.opts.Dir); err != nil {
+		a.opts.Log.Error("work without a permit not told", "err", err)
+	}
 	for _, v := range st.Denied {
 		req.Denied = append(req.Denied, models.Version(v))
 	}
@@ -136,12 +142,15 @@ func (a *Agent) request(ctx context.Context) (wire.PollRequest, error) {
 	if st.Entry == nil {
 		req.Permit = a.declined
 	}
-	if e := st.Entry; e != nil {
+	if e := st.Entry; e != nil && e.Permit != "" {
 		req.Permit = &wire.PermitReport{ID: models.PermitID(e.Permit), Fence: models.Fence(e.Fence),
 			Outcome: models.Outcome(e.Outcome), Detail: cut(e.Detail)}
 		if e.Step != journal.Ended {
 			req.Journal = &wire.JournalEntry{Permit: models.PermitID(e.Permit),
 				Fence: models.Fence(e.Fence), Version: models.Version(e.Version), Confirmed: e.Confirmed}
+			if e.ByHand() {
+				req.Journal.Version = "" // work by hand is no upgrade to it
+			}
 		}
 	}
 	return req, nil
@@ -188,6 +197,10 @@ func (a *Agent) take(req wire.PollRequest, resp wire.PollResponse) error {
 	if err := a.opts.Journal.Allow(allow...); err != nil {
 		return err
 	}
+	if err := byhand.Heard(a.opts.Dir, resp.ByHandHeard); err != nil {
+		a.opts.Log.Error("heard reports not forgotten", "err", err)
+	}
+	a.opts.PermitOpen(req.Orchestrating, resp.PermitOpen)
 	if resp.PermitEnded != "" {
 		if err := a.permitEnded(string(resp.PermitEnded)); err != nil {
 			return err
@@ -251,7 +264,10 @@ func (a *Agent) offered(p wire.Permit) error {
 			a.withdraw()
 		}
 		return nil // the next poll brings the new permit again
-	case p.Kind != models.PermitUpgrade || p.State == models.PermitEnded || a.hasDeclined(p.ID):
+	case p.State == models.PermitEnded || a.hasDeclined(p.ID) || a.isAsking():
+		return nil
+	case p.Kind != models.PermitUpgrade: // nobody here wants it any more
+		a.decline(p, models.Abandoned, "nobody asks for it")
 		return nil
 	case p.Fence.Less(models.Fence(st.Fence)):
 		log.Error("permit refused: its fence is older than one seen", "fence", p.Fence.Counter)
@@ -272,7 +288,7 @@ func (a *Agent) offered(p wire.Permit) error {
 func (a *Agent) begin(p wire.Permit, current models.Version) error {
 	to, err := host.SlotName(p.Version, p.Digest)
 	if err != nil {
-		a.decline(p, because(detailBundle, err))
+		a.decline(p, models.Failed, because(detailBundle, err))
 		return nil
 	}
 	from, err := a.opts.Slots.Active()
@@ -288,7 +304,7 @@ func (a *Agent) begin(p wire.Permit, current models.Version) error {
 		return err
 	}
 	if err != nil {
-		a.decline(p, because(detailNoSpace, err))
+		a.decline(p, models.Failed, because(detailNoSpace, err))
 		return nil
 	}
 	a.opts.At("after record begin")
@@ -299,10 +315,10 @@ func (a *Agent) begin(p wire.Permit, current models.Version) error {
 
 // decline gives back a permit that cannot even be written down. It is told from memory, and again
 // after a restart, when the hub offers it once more.
-func (a *Agent) decline(p wire.Permit, detail string) {
+func (a *Agent) decline(p wire.Permit, outcome models.Outcome, detail string) {
 	a.opts.Log.Error("permit refused", "permit", p.ID, "detail", detail)
 	a.mu.Lock()
-	a.declined = &wire.PermitReport{ID: p.ID, Fence: p.Fence, Outcome: models.Failed,
+	a.declined = &wire.PermitReport{ID: p.ID, Fence: p.Fence, Outcome: outcome,
 		Detail: cut(detail)}
 	a.mu.Unlock()
 	signal(a.changed)
@@ -338,7 +354,7 @@ func wireStep(e *journal.Entry) models.Step {
 		return models.StepConfirming
 	case journal.Draining:
 		return models.StepDraining
-	case journal.Stopping:
+	case journal.Stopping, journal.Stopped:
 		return models.StepStopping
 	case journal.Switching:
 		return models.StepSwitching

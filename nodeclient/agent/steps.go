@@ -12,6 +12,7 @@ import (
 
 	"connecthub/models"
 	"connecthub/models/wire"
+	"connecthub/nodeclient/byhand"
 	"connecthub/nodeclient/fetch"
 	"connecthub/nodeclient/host"
 	"connecthub/nodeclient/host/bundle"
@@ -112,7 +113,10 @@ func (a *Agent) unpack(ctx context.Context, e journal.Entry) move {
 		_, err = a.opts.Slots.Install(ctx, e.To, f, func(m bundle.Manifest) error {
 			return a.accept(e, m)
 		})
-		return err
+		if err != nil {
+			return err
+		}
+		return a.opts.Slots.NoteDigest(e.To, e.Digest)
 	})
 	switch {
 	case err == nil:
@@ -150,7 +154,12 @@ func (a *Agent) accept(e journal.Entry, m bundle.Manifest) error {
 // confirm asks the hub for the first stop until there is an answer. Nothing has been stopped, so a
 // refusal gives the permit back (R20).
 func (a *Agent) confirm(ctx context.Context, e journal.Entry) move {
-	backoff := confirmBackoff
+	backoff, began := confirmBackoff, a.opts.Now()
+	if e.ByHand() {
+		if m, known := a.unasked(e); known {
+			return m
+		}
+	}
 	for {
 		if a.isGone() {
 			return end(models.Abandoned, "deregistered")
@@ -175,6 +184,9 @@ func (a *Agent) confirm(ctx context.Context, e journal.Entry) move {
 			return end(models.Abandoned, "deregistered")
 		}
 		a.opts.Log.Warn("confirm not answered", "err", err)
+		if e.ByHand() && asked.Sub(began) >= handPatience {
+			return unanswered(e)
+		}
 		if !wait(ctx, jittered(backoff), nil) {
 			return next(journal.Confirming)
 		}
@@ -195,6 +207,9 @@ func (a *Agent) askConfirm(ctx context.Context, e journal.Entry) (wire.ConfirmRe
 // drain is the first step that disturbs. Where nothing was disturbed yet and the hub's yes is old,
 // or was given to an earlier life of this agent, it asks again.
 func (a *Agent) drain(ctx context.Context, e journal.Entry) move {
+	if e.ByHand() && e.Boot != a.opts.BootID && a.serves(ctx) {
+		return end(models.Abandoned, byhand.Restarted)
+	}
 	return a.disturb(ctx, e, "drain", a.services.Drain, supervise.Status.Drained,
 		a.longest(e.From, func(s bundle.Service) time.Duration {
 			if s.Drain == nil {
@@ -205,7 +220,11 @@ func (a *Agent) drain(ctx context.Context, e journal.Entry) move {
 }
 
 func (a *Agent) stop(ctx context.Context, e journal.Entry) move {
-	return a.disturb(ctx, e, "stop", a.services.Stop, supervise.Status.Ended, 0, journal.Switching)
+	then := journal.Switching
+	if e.Hand.Work == string(models.HandStop) {
+		then = journal.Stopped
+	}
+	return a.disturb(ctx, e, "stop", a.services.Stop, supervise.Status.Ended, 0, then)
 }
 
 // disturb tells the supervisor once and waits until it is so. The supervisor keeps the bundle's
@@ -217,7 +236,7 @@ func (a *Agent) disturb(ctx context.Context, e journal.Entry, name string,
 	var undisturbed bool
 	_, told := a.until(ctx, 0, func(st supervise.Status) bool {
 		undisturbed = st.Goal == supervise.Running && len(st.Services) > 0
-		if undisturbed && !a.allowance.holds(e.Permit, a.opts.Now()) {
+		if undisturbed && !e.Hand.Unpermitted && !a.allowance.holds(e.Permit, a.opts.Now()) {
 			return true
 		}
 		err := a.effect(name, func() error { _, err := tell(ctx); return err })
@@ -336,7 +355,9 @@ func (a *Agent) soak(ctx context.Context, e journal.Entry) move {
 	if failed {
 		return a.goBack(e, detailSoak+": "+st.Detail())
 	}
-	return end(models.Succeeded, "")
+	done := end(models.Succeeded, "")
+	done.deny = e.ByHand() && e.Digest == "" // where it is back from is not tried again (R33)
+	return done
 }
 
 // goBack begins the rollback under the same permit. Without a version to go back to, or once the hub

@@ -25,6 +25,9 @@ type move struct {
 	deny    bool
 	// confirmed is remembered with the step, for a hub that was restored from a backup (R34).
 	confirmed bool
+	// unpermitted: it goes on without the hub's yes. request takes the place of the entry's own.
+	unpermitted bool
+	request     string
 }
 
 func next(step journal.Step) move { return move{to: step} }
@@ -43,8 +46,23 @@ func (a *Agent) work(ctx context.Context) error {
 			}
 			continue
 		}
+		if e != nil && e.Permit == "" {
+			if err := a.closeUnpermitted(*e); err != nil {
+				return err
+			}
+			continue
+		}
 		if a.isGone() {
 			return a.forgetAll(e)
+		}
+		if e == nil {
+			begun, err := a.pickUp(ctx)
+			if err != nil {
+				return err
+			}
+			if begun {
+				continue
+			}
 		}
 		a.keepRunning(ctx)
 		if !wait(ctx, a.opts.Watch, a.wake) {
@@ -85,6 +103,7 @@ func (a *Agent) upgrade(ctx context.Context, e journal.Entry) error {
 		}
 		signal(a.changed)
 	}
+	a.report(e)
 	log.Info("upgrade ended", "outcome", e.Outcome, "detail", e.Detail)
 	a.progress.Store(0)
 	a.tidy(e)
@@ -98,6 +117,10 @@ func (a *Agent) record(ctx context.Context, e *journal.Entry, m move) error {
 	edit := func(e *journal.Entry) {
 		e.Step, e.Boot = m.to, a.opts.BootID
 		e.Confirmed = e.Confirmed || m.confirmed
+		e.Hand.Unpermitted = e.Hand.Unpermitted || m.unpermitted
+		if m.request != "" {
+			e.Hand.Request = m.request
+		}
 		if m.detail != "" {
 			e.Detail = m.detail
 		}
@@ -124,6 +147,7 @@ func (a *Agent) record(ctx context.Context, e *journal.Entry, m move) error {
 	}
 	edit(e)
 	e.Outcome = string(m.outcome)
+	a.tell(*e)
 	a.opts.At("after record " + string(m.to))
 	return nil
 }
@@ -143,6 +167,8 @@ func (a *Agent) step(ctx context.Context, e journal.Entry) move {
 		return a.drain(ctx, e)
 	case journal.Stopping:
 		return a.stop(ctx, e)
+	case journal.Stopped:
+		return a.stopped(ctx, e)
 	case journal.Switching:
 		return a.switchTo(ctx, e.To, e.From, journal.Starting)
 	case journal.Starting:
@@ -154,7 +180,7 @@ func (a *Agent) step(ctx context.Context, e journal.Entry) move {
 	case journal.BackStopping:
 		return a.backStop(ctx, e)
 	case journal.BackSwitching:
-		return a.switchTo(ctx, e.From, "", journal.BackStarting)
+		return a.switchTo(ctx, e.From, previousOf(e), journal.BackStarting)
 	case journal.BackStarting:
 		return a.backStart(ctx, e)
 	case journal.BackChecking:

@@ -216,6 +216,17 @@ func (h *hub) Confirm(ctx context.Context, id models.PermitID, r wire.ConfirmReq
 	return answer, translated(err)
 }
 
+// Local asks the hub for a permit for work by hand (R33).
+func (h *hub) Local(ctx context.Context, r wire.LocalRequest) (wire.LocalResponse, error) {
+	answer, err := (*enroll.Enrollment)(h).Local(ctx, r)
+	var refusal *enroll.Refusal
+	if errors.As(err, &refusal) && refusal.Problem.Code != "" && refusal.Problem.Status < 500 &&
+		!errors.Is(err, enroll.ErrStatement) {
+		return answer, &agent.RefusedError{Code: refusal.Problem.Code, Err: err}
+	}
+	return answer, translated(err)
+}
+
 // Bundle asks the depot.
 func (h *hub) Bundle(ctx context.Context, digest string, header http.Header) (
 	*http.Response, error) {

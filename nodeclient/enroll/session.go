@@ -43,6 +43,20 @@ func (e *Enrollment) Confirm(ctx context.Context, id models.PermitID, r wire.Con
 	return answer, err
 }
 
+// Local asks for a permit for work by hand, and checks the hub's signature on it (R33).
+func (e *Enrollment) Local(ctx context.Context, r wire.LocalRequest) (wire.LocalResponse, error) {
+	var answer wire.LocalResponse
+	if err := e.call(ctx, wire.PathLocal, r, &answer); err != nil {
+		return wire.LocalResponse{}, err
+	}
+	if answer.Permit != nil {
+		if err := e.checkPermit(*answer.Permit, answer.Now); err != nil {
+			return wire.LocalResponse{}, err
+		}
+	}
+	return answer, nil
+}
+
 // Bundle asks the depot; the deadline covers the head of the answer.
 func (e *Enrollment) Bundle(ctx context.Context, digest string, header http.Header) (
 	*http.Response, error) {

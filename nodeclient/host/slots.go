@@ -23,6 +23,7 @@ const (
 	previousLink = "previous"
 	partPrefix   = ".part-"
 	digestInName = 16
+	digestSuffix = ".sha256"
 )
 
 // ErrNoSlot says that a slot is not on this machine.
@@ -129,6 +130,44 @@ func (s *Slots) Install(ctx context.Context, slot string, r io.Reader,
 	return m, atomicfile.SyncDir(filepath.Join(s.dir, slotsDir))
 }
 
+// NoteDigest remembers which bundle a slot was unpacked from; its name holds only a part of that.
+func (s *Slots) NoteDigest(slot, digest string) error {
+	if !slotPattern.MatchString(slot) || !digestPattern.MatchString(digest) ||
+		!strings.HasSuffix(slot, "-"+digest[:digestInName]) {
+		return fmt.Errorf("cannot note the bundle of slot %.80q", slot)
+	}
+	return atomicfile.Write(s.Path(slot)+digestSuffix, []byte(digest+"\n"), 0o644)
+}
+
+// Digest is which bundle the slot was unpacked from; empty where nobody has noted it.
+func (s *Slots) Digest(slot string) (string, error) {
+	if !slotPattern.MatchString(slot) {
+		return "", fmt.Errorf("%w: %.80q", ErrNoSlot, slot)
+	}
+	f, err := os.Open(s.Path(slot) + digestSuffix)
+	if errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("cannot read the bundle of slot %s: %w", slot, err)
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, 128))
+	digest := strings.TrimSpace(string(raw))
+	if err != nil || !digestPattern.MatchString(digest) {
+		return "", errors.Join(fmt.Errorf("cannot read the bundle of slot %s", slot), err)
+	}
+	return digest, nil
+}
+
+// Stage makes slot the inactive one: the version that a switch by hand goes to.
+func (s *Slots) Stage(slot string) error {
+	if _, err := s.Manifest(slot); err != nil {
+		return fmt.Errorf("cannot stage: %w", err)
+	}
+	return s.point(previousLink, slot)
+}
+
 // Active is the slot that the one link names; empty when nothing was ever installed.
 func (s *Slots) Active() (string, error) { return s.link(activeLink) }
 
@@ -208,7 +247,7 @@ func (s *Slots) Prune(keep ...string) error {
 		// Renamed first, so that a crash leaves no slot that looks complete.
 		gone := filepath.Join(s.dir, slotsDir, partPrefix+e.Name())
 		if err := errors.Join(os.RemoveAll(gone), os.Rename(s.Path(e.Name()), gone),
-			os.RemoveAll(gone)); err != nil {
+			os.RemoveAll(gone), atomicfile.Remove(s.Path(e.Name())+digestSuffix)); err != nil {
 			return fmt.Errorf("cannot remove slot %s: %w", e.Name(), err)
 		}
 	}

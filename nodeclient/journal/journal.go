@@ -27,10 +27,13 @@ const (
 	Confirming Step = "confirming"
 	Draining   Step = "draining"
 	Stopping   Step = "stopping"
-	Switching  Step = "switching"
-	Starting   Step = "starting"
-	Checking   Step = "checking"
-	Soaking    Step = "soaking"
+	// Stopped: the services are down because somebody wants them to be, until they are started by hand
+	// (R33).
+	Stopped   Step = "stopped"
+	Switching Step = "switching"
+	Starting  Step = "starting"
+	Checking  Step = "checking"
+	Soaking   Step = "soaking"
 )
 
 // The steps back, in their order; they may follow any step from Draining on.
@@ -46,8 +49,8 @@ const Ended Step = "ended"
 
 // Steps are all steps but Ended, in order.
 func Steps() []Step {
-	return []Step{Fetching, Unpacking, Verified, Confirming, Draining, Stopping, Switching, Starting,
-		Checking, Soaking, BackStopping, BackSwitching, BackStarting, BackChecking}
+	return []Step{Fetching, Unpacking, Verified, Confirming, Draining, Stopping, Stopped, Switching,
+		Starting, Checking, Soaking, BackStopping, BackSwitching, BackStarting, BackChecking}
 }
 
 // Disruptive says whether a service may be down, or a new one unproven, in this step.
@@ -91,11 +94,25 @@ type Entry struct {
 	// PermitGone: the hub ended the permit while a service was down (override, R20). From then on
 	// nothing is stopped any more; starting goes on.
 	PermitGone bool      `json:"permit_gone,omitempty"`
+	Hand       Hand      `json:"hand,omitzero"`
 	Outcome    string    `json:"outcome,omitempty"`
 	Detail     string    `json:"detail,omitempty"`
 	BegunAt    time.Time `json:"begun_at"`
 	At         time.Time `json:"at"` // of the step
 }
+
+// Hand is work by hand (R33); of an upgrade that came from the hub it is zero.
+type Hand struct {
+	Request string `json:"request,omitempty"` // its id; empty: this is no work by hand
+	Work    string `json:"work,omitempty"`
+	Who     string `json:"who,omitempty"`
+	// Despite: where the hub cannot be reached, it is done without a permit. Unpermitted: it was.
+	Despite     bool `json:"despite,omitempty"`
+	Unpermitted bool `json:"unpermitted,omitempty"`
+}
+
+// ByHand says whether the entry is work by hand.
+func (e Entry) ByHand() bool { return e.Hand.Request != "" }
 
 // State is everything a node remembers.
 type State struct {
@@ -246,8 +263,8 @@ func (s State) clone() State {
 	return s
 }
 
-// Begin opens an entry at Fetching. It refuses while one is open, and a fence older than the
-// highest one seen (R21).
+// Begin opens an entry at Fetching; work by hand, which fetches nothing, at Confirming. It refuses
+// while one is open, and a fence older than the highest one seen (R21).
 func (j *Journal) Begin(e Entry, at time.Time) error {
 	if err := writeBallast(j.ballast()); err != nil {
 		return fmt.Errorf("cannot reserve room for the journal: %w", err)
@@ -260,6 +277,9 @@ func (j *Journal) Begin(e Entry, at time.Time) error {
 			return ErrFence
 		}
 		e.Step, e.BegunAt, e.At, e.Outcome, e.Detail = Fetching, at, at, "", ""
+		if e.ByHand() {
+			e.Step = Confirming
+		}
 		s.Fence, s.Entry = e.Fence, &e
 		return nil
 	})
@@ -279,7 +299,8 @@ func (j *Journal) Update(at time.Time, change func(*Entry)) error {
 }
 
 // Finish gives the open entry its outcome. It stays open, at Ended, until the hub knows.
-// A denied version joins the deny list in the same record (R28).
+// A denied version joins the deny list in the same record (R28): the one that the entry went to, or
+// from where it is back by hand (R33).
 func (j *Journal) Finish(outcome, detail string, deny bool, at time.Time) error {
 	return j.change(func(s *State) error {
 		if s.Entry == nil {
@@ -288,10 +309,21 @@ func (j *Journal) Finish(outcome, detail string, deny bool, at time.Time) error 
 		s.Entry.Step, s.Entry.Outcome, s.Entry.At = Ended, outcome, at
 		s.Entry.Detail = detail[:min(len(detail), maxDetail)]
 		if deny {
-			s.deny(s.Entry.Version)
+			s.deny(s.Entry.denies())
 		}
 		return nil
 	})
+}
+
+// denies is the version that an entry's end may put on the deny list; empty for none.
+func (e Entry) denies() string {
+	switch {
+	case !e.ByHand() || e.Digest != "":
+		return e.Version
+	case e.To != e.From:
+		return e.FromVersion // it is back
+	}
+	return ""
 }
 
 // Forget closes an entry that has ended. It refuses one that has not.
@@ -346,6 +378,9 @@ func (j *Journal) Reset() error {
 }
 
 func (s *State) deny(version string) {
+	if version == "" {
+		return
+	}
 	if !slices.Contains(s.Denied, version) {
 		s.Denied = append(s.Denied, version)
 	}
