@@ -99,7 +99,8 @@ func oneLine(s string) string {
 		}
 		return r
 	}, s)
-	return strings.Join(strings.Fields(s), " ")
+	// What looks like an encoded word would be decoded by who reads it.
+	return strings.ReplaceAll(strings.Join(strings.Fields(s), " "), "=?", "= ?")
 }
 
 func cut(s string, most int) string {

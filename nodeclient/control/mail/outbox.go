@@ -24,7 +24,8 @@ const (
 	folder    = "outbox"
 	lockName  = "outbox.lock"
 	suffix    = ".json"
-	most      = 1000 // letters that wait
+	idForm    = "20060102T150405.000000000" // letters go in this order
+	most      = 1000                        // letters that wait
 	keptFor   = 24 * time.Hour
 	fileLimit = 4 * maxBody
 	every     = 15 * time.Second
@@ -116,10 +117,10 @@ func (b *Box) put(what string, write func(*page) letter) error {
 		return refuse("outbox_full")
 	}
 	now := b.Now().UTC()
-	for _, to := range people {
+	for i, to := range people {
 		l := write(&page{language: to.Language, server: b.Server, zone: b.Zone})
-		e := entry{ID: now.Format("20060102T150405.000000000") + "-" + strings.ToLower(rand.Text()[:12]),
-			Created: now, What: what, To: to.Address, Subject: l.Subject, Body: l.Body, Next: now}
+		id := now.Add(time.Duration(i)).Format(idForm) + "-" + strings.ToLower(rand.Text()[:12])
+		e := entry{ID: id, Created: now, What: what, To: to.Address, Subject: l.Subject, Body: l.Body, Next: now}
 		if err := b.save(e); err != nil {
 			return err
 		}
@@ -206,7 +207,7 @@ func (b *Box) Deliver(ctx context.Context) error {
 	if err != nil {
 		return b.postpone(due, err)
 	}
-	defer c.close(ctx)
+	defer c.close()
 	for i, e := range due {
 		err := c.send(ctx, e.message(s.From, b.Server))
 		switch {
@@ -310,13 +311,13 @@ func (b *Box) Test(ctx context.Context, to, language string) error {
 	if err != nil {
 		return err
 	}
-	defer c.close(ctx)
+	defer c.close()
 	if to == "" {
 		return nil
 	}
 	now := b.Now().UTC()
 	l := writeTest(&page{language: language, server: b.Server, zone: b.Zone}, now)
-	e := entry{ID: now.Format("20060102T150405.000000000") + "-test", Created: now, To: to,
+	e := entry{ID: now.Format(idForm) + "-test", Created: now, To: to,
 		Subject: l.Subject, Body: l.Body}
 	return c.send(ctx, e.message(s.From, b.Server))
 }

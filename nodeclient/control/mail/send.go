@@ -19,7 +19,7 @@ const (
 	runTimeout  = 2 * time.Minute  // one connection with all it carries
 )
 
-// courier is one connection to the SMTP server.
+// courier is one connection to the SMTP server. It ends with its context, whatever it waits for.
 type courier struct {
 	settings Settings
 	host     string
@@ -48,7 +48,7 @@ func connect(ctx context.Context, s Settings, helo string, roots *x509.CertPool)
 	}
 	config := &tls.Config{ServerName: name, RootCAs: roots, MinVersion: tls.VersionTLS12}
 	options := []gomail.Option{gomail.WithPort(number), gomail.WithTimeout(stepTimeout),
-		gomail.WithTLSConfig(config), gomail.WithDialContextFunc(c.dial(config)), gomail.WithTLSPolicy(gomail.NoTLS)}
+		gomail.WithTLSConfig(config), gomail.WithDialContextFunc(c.dial(ctx, config)), gomail.WithTLSPolicy(gomail.NoTLS)}
 	if helo != "" {
 		options = append(options, gomail.WithHELO(helo))
 	}
@@ -67,14 +67,14 @@ func connect(ctx context.Context, s Settings, helo string, roots *x509.CertPool)
 	}
 	if err := c.client.DialWithContext(ctx); err != nil {
 		c.hangUp()
-		return nil, c.explain(err)
+		return nil, c.explain(ctx, err)
 	}
 	return c, nil
 }
 
 // dial keeps the connection, which the library leaves open when what follows fails, and bounds all
 // that is done with it.
-func (c *courier) dial(config *tls.Config) gomail.DialContextFunc {
+func (c *courier) dial(whole context.Context, config *tls.Config) gomail.DialContextFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		var d net.Dialer
 		conn, err := d.DialContext(ctx, network, address)
@@ -82,6 +82,7 @@ func (c *courier) dial(config *tls.Config) gomail.DialContextFunc {
 			return nil, &unreachable{err}
 		}
 		c.conn = conn
+		context.AfterFunc(whole, func() { conn.Close() })
 		if c.settings.TLS != Implicit {
 			return conn, nil
 		}
@@ -99,17 +100,13 @@ func (u *unreachable) Unwrap() error { return u.error }
 
 // send gives one message to one person.
 func (c *courier) send(ctx context.Context, m *gomail.Msg) error {
-	stop := context.AfterFunc(ctx, c.hangUp)
-	defer stop()
 	if err := c.client.Send(m); err != nil {
-		return c.explain(err)
+		return c.explain(ctx, err)
 	}
 	return nil
 }
 
-func (c *courier) close(ctx context.Context) {
-	stop := context.AfterFunc(ctx, c.hangUp)
-	defer stop()
+func (c *courier) close() {
 	_ = c.client.Close() // what was taken is taken
 	c.hangUp()
 }
@@ -121,7 +118,7 @@ func (c *courier) hangUp() {
 }
 
 // explain makes a sentence of what the library says.
-func (c *courier) explain(err error) error {
+func (c *courier) explain(ctx context.Context, err error) error {
 	var far *unreachable
 	var certificate *tls.CertificateVerificationError
 	var header tls.RecordHeaderError
@@ -129,7 +126,7 @@ func (c *courier) explain(err error) error {
 	var sent *gomail.SendError
 	host := c.settings.Host
 	switch {
-	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded):
+	case ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded):
 		return because("smtp_slow", err, host)
 	case errors.As(err, &far):
 		return because("smtp_unreachable", err, host)
