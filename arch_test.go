@@ -71,7 +71,7 @@ var packageMap = map[string]string{
 	"nodeclient/control/catalogue":       "models/compat nodeclient/atomicfile",
 	"nodeclient/control/gate":            "golang.org/x/sys/unix",
 	"nodeclient/control/console":         "models nodeclient/control/gate nodeclient/enroll github.com/alecthomas/kong golang.org/x/term",
-	"nodeclient/control/commands":        "models models/inventory nodeclient/atomicfile nodeclient/control/… golang.org/x/crypto/ssh",
+	"nodeclient/control/commands":        "models models/inventory nodeclient/atomicfile nodeclient/control/… nodeclient/enroll golang.org/x/crypto/ssh",
 	"nodeclient/control/keys":            "models nodeclient/atomicfile golang.org/x/crypto/ssh",
 	"nodeclient/control/logs":            "",
 	"nodeclient/control/authkeys":        "nodeclient/control/keys golang.org/x/crypto/ssh",

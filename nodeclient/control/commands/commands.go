@@ -9,6 +9,7 @@ import (
 
 // Utils is "utils …".
 type Utils struct {
+	Deployment      utilsDeployment `cmd:"" help:"The machines of the deployment: their connections."`
 	System          utilsSystem     `cmd:"" help:"The machines that this node orchestrates, and this node itself."`
 	ImageRepository imageRepository `cmd:"" help:"Where software comes from, and with what key."`
 }
@@ -18,10 +19,14 @@ type utilsSystem struct {
 }
 
 // Set is "set …".
-type Set struct{}
+type Set struct {
+	Orchestration setOrchestration `cmd:"" help:"How this node reaches the machines of its inventory."`
+}
 
 // Show is "show …".
-type Show struct{}
+type Show struct {
+	Orchestration showOrchestration `cmd:"" help:"How this node reaches the machines of its inventory."`
+}
 
 // readAtMost answers the beginning of a file.
 func readAtMost(path string, limit int64) ([]byte, error) {
