@@ -36,11 +36,13 @@ type commands struct {
 	Supervise     superviseCommand     `cmd:"" hidden:"" help:"Run the services of the active slot."`
 	StopServices  stopServicesCommand  `cmd:"" help:"Stop the services and their supervisor."`
 	StartServices startServicesCommand `cmd:"" help:"Start the services of the active version."`
+	Rollback      rollbackCommand      `cmd:"" help:"Go back to the version before, which is on this node."`
 	Register      registerCommand      `cmd:"" help:"Register this node without its page, by a code for the console."`
 	Status        statusCommand        `cmd:"" help:"Show registration, version and services."`
 	Set           setCommand           `cmd:"" help:"Change a setting of this node: its proxy."`
 	Show          showCommand          `cmd:"" help:"Show a setting of this node: its proxy."`
 	Utils         utilsCommand         `cmd:"" help:"Orchestration of the machines of a deployment."`
+	Vos           vosCommand           `cmd:"" help:"This machine as a VOS machine that is orchestrated."`
 	Shell         shellCommand         `cmd:"" help:"The admin: prompt, with the commands of utils, set and show."`
 	Reset         resetCommand         `cmd:"" help:"Forget the registration on this node alone; the services go on."`
 	Bundle        bundleCommand        `cmd:"" help:"Make and show bundles."`

@@ -173,16 +173,16 @@ type Pong struct {
 // Facts is how the machine stands.
 type Facts struct {
 	Pong
-	Active        Side              `json:"active"`
-	Inactive      *Side             `json:"inactive,omitempty"` // nil: nothing is there to switch to
-	Packages      []string          `json:"packages"`           // files, such as ucos.keymanagement.v02.cop.sgn
-	Maintenance   bool              `json:"maintenance"`
-	RestartNeeded bool              `json:"restartNeeded"` // before the next install, switch or rollback
-	Healthy       bool              `json:"healthy"`       // the services of the active version serve
-	HealthDetail  string            `json:"healthDetail,omitempty"`
-	DiskFree      int64             `json:"diskFree"` // that a file may take
-	Running       OperationID       `json:"running,omitempty"`
-	HostKeys      []string          `json:"hostKeys"` // of its SSH server, the preferred one first
+	Active        Side        `json:"active"`
+	Inactive      *Side       `json:"inactive,omitempty"` // nil: nothing is there to switch to
+	Packages      []string    `json:"packages"`           // files, such as ucos.keymanagement.v02.cop.sgn
+	Maintenance   bool        `json:"maintenance"`
+	RestartNeeded bool        `json:"restartNeeded"` // before the next install, switch or rollback
+	Healthy       bool        `json:"healthy"`       // the services of the active version serve
+	HealthDetail  string      `json:"healthDetail,omitempty"`
+	DiskFree      int64       `json:"diskFree"` // that a file may take
+	Running       OperationID `json:"running,omitempty"`
+	HostKeys      []string    `json:"hostKeys"` // of its SSH server, the preferred one first
 }
 
 // Side is a version with its patches.
