@@ -46,11 +46,12 @@ type Options struct {
 	Free func(dir string) (int64, error)
 	// Alone: the node is not registered, nobody is polled, and work by hand needs no permit (R33).
 	Alone bool
-	// Orchestrating says whether this control node works on the deployment; nil: it never does.
-	Orchestrating func() bool
+	// Orchestrating names the work that this control node does on the deployment, or is about to do;
+	// empty for none, and each has a name of its own. Nil: it never does any.
+	Orchestrating func() string
 	// PermitOpen is told who holds the cluster's open permit, after each poll: empty for nobody. Said
-	// is whether that poll said that the node orchestrates; only then is it the hub's word.
-	PermitOpen func(said bool, holder models.FQDN)
+	// is whether that poll, made at asked, said that the node orchestrates; only then is it the hub's word.
+	PermitOpen func(said bool, holder models.FQDN, asked time.Time)
 	// Tick is how often the agent looks at services while it waits for them, Watch how often while
 	// nothing is to be done.
 	Tick, Watch time.Duration
@@ -97,15 +98,15 @@ type Agent struct {
 	decision    wire.Decision
 	maintenance bool
 	sendFacts   bool
-	factsDigest string
+	sendAll     bool // packages
 	factsAt     time.Time
-	facts       []models.Fact
+	facts       host.Facts
 	lastPoll    time.Time
 	trouble     string
 	gone        bool               // deregistered
 	declined    *wire.PermitReport // given back without an entry, until the hub knows
 	asking      bool               // for a permit for work by hand
-	orchestrate bool               // as it was last looked at
+	orchestrate string             // as it was last looked at
 
 	allowance allowance // of the worker alone
 }
@@ -128,10 +129,10 @@ func New(opts Options) (*Agent, error) {
 		return nil, fmt.Errorf("cannot make downloads folder: %w", err)
 	}
 	if opts.Orchestrating == nil {
-		opts.Orchestrating = func() bool { return false }
+		opts.Orchestrating = func() string { return "" }
 	}
 	if opts.PermitOpen == nil {
-		opts.PermitOpen = func(bool, models.FQDN) {}
+		opts.PermitOpen = func(bool, models.FQDN, time.Time) {}
 	}
 	return &Agent{opts: opts, services: supervise.Client{Dir: opts.Dir},
 		write:   func(change func() error) error { return change() },

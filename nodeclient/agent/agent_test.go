@@ -213,8 +213,28 @@ func TestAPermitThatCannotBeWrittenDownIsGivenBackInWords(t *testing.T) {
 func TestAMachineWhosePackagesCannotBeListedIsUpgradedAllTheSame(t *testing.T) {
 	n := sampleNode(t)
 	n.hub.offer("p1", 1, hosttest.Sample(t, "2.0", nil))
-	n.start(t, factsVariable+"=1")
+	n.start(t, factsVariable+"=none")
 	n.awaitOutcome(t, models.Succeeded)
+}
+
+func TestAnAgentTellsFactsAndAllPackagesWhenAskedAndNeverInOnePoll(t *testing.T) {
+	n := sampleNode(t)
+	n.hub.locked(func() { n.hub.asks = true })
+	n.start(t, factsVariable+"=many")
+	hosttest.Await(t, "both are told", func() (told bool) {
+		n.hub.locked(func() { told = n.hub.facts != "" && n.hub.packages == n.hub.facts })
+		return told
+	})
+	n.hub.locked(func() {
+		for _, p := range n.hub.polls {
+			if len(p.Facts) > 0 && p.Packages != nil {
+				t.Error("a poll with facts and packages")
+			}
+			if p.Packages != nil && (p.Packages.Names.Len() != 5000 || !p.Packages.Names.Has("package-4999")) {
+				t.Errorf("%d packages", p.Packages.Names.Len())
+			}
+		}
+	})
 }
 
 func TestAReleaseThatFailedTakesNoRoomFromTheNext(t *testing.T) {

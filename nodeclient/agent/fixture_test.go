@@ -58,8 +58,11 @@ func runAgent(ctx context.Context, dir string) error {
 		Machine: host.Machine{DataDir: dir, List: noPackages}, BootID: boot, Now: time.Now,
 		Log: hosttest.Log(os.Stderr), At: crashAt(),
 		Tick: 10 * time.Millisecond, Watch: 50 * time.Millisecond}
-	if os.Getenv(factsVariable) != "" {
+	switch os.Getenv(factsVariable) {
+	case "none":
 		opts.Machine.List = func(context.Context) ([]byte, error) { return nil, errors.New("no list") }
+	case "many":
+		opts.Machine.List = manyPackages
 	}
 	if os.Getenv(fullVariable) != "" {
 		opts.Free = func(string) (int64, error) { return 1 << 20, nil }
@@ -72,6 +75,14 @@ func runAgent(ctx context.Context, dir string) error {
 		a.RecordLate()
 	}
 	return a.Run(ctx)
+}
+
+func manyPackages(context.Context) ([]byte, error) {
+	var lines bytes.Buffer
+	for i := range 5000 {
+		fmt.Fprintf(&lines, "package-%04d\t1.0\n", i)
+	}
+	return lines.Bytes(), nil
 }
 
 func noPackages(context.Context) ([]byte, error) { return nil, nil }
@@ -166,6 +177,9 @@ type hub struct {
 	asked    []wire.LocalRequest // for work by hand
 	unheard  bool                // reports of work without a permit are not heard yet
 	reports  []wire.HandReport
+	asks     bool   // for facts, and for packages
+	facts    string // digests of what was told
+	packages string
 	broken   []string
 	srv      *httptest.Server
 }
@@ -222,6 +236,16 @@ func (h *hub) poll(w http.ResponseWriter, r *http.Request) {
 	h.polls = append(h.polls, req)
 	resp := wire.PollResponse{Protocol: wire.Protocol, Now: time.Now().UTC(), NextPollMS: 100,
 		Decision: wire.Decision{Verb: models.VerbNone, Reason: models.ReasonUpToDate}}
+	if h.asks {
+		if len(req.Facts) > 0 {
+			h.facts = req.FactsDigest
+		}
+		if req.Packages != nil {
+			h.packages = req.FactsDigest
+		}
+		resp.SendFacts = h.facts != req.FactsDigest
+		resp.SendPackages = h.packages != req.FactsDigest
+	}
 	if req.Permit != nil {
 		h.report(req, &resp)
 	}

@@ -123,21 +123,24 @@ func (a *Agent) request(ctx context.Context) (wire.PollRequest, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	health, detail := a.health()
-	var err error
-	req := wire.PollRequest{Protocol: wire.Protocol, ClientVersion: a.opts.ClientVersion,
+	busy, err := a.opts.Orchestrating() != "", error(nil) // before the clock is read
+	req := wire.PollRequest{Orchestrating: busy, Protocol: wire.Protocol, ClientVersion: a.opts.ClientVersion,
 		Version: a.version(), Step: wireStep(st.Entry), StepPercent: int(a.progress.Load()),
 		HighestFence: models.Fence(st.Fence), Health: health, HealthDetail: cut(detail),
-		Maintenance: a.maintenance, FactsDigest: a.factsDigest, BootID: a.opts.BootID,
+		Maintenance: a.maintenance, FactsDigest: a.facts.Digest, BootID: a.opts.BootID,
 		Counter: a.counter.Add(1), Clock: a.opts.Now().UTC()}
-	req.Orchestrating = a.opts.Orchestrating()
 	if req.ByHand, err = byhand.Reports(a.opts.Dir); err != nil {
 		a.opts.Log.Error("work without a permit not told", "err", err)
 	}
 	for _, v := range st.Denied {
 		req.Denied = append(req.Denied, models.Version(v))
 	}
-	if a.sendFacts {
-		req.Facts = a.facts
+	switch { // one of these: together they may be more than a poll can hold
+	case len(req.ByHand) > 0:
+	case a.sendFacts:
+		req.Facts = a.facts.List
+	case a.sendAll && a.facts.Digest != "":
+		req.Packages = &a.facts.Packages
 	}
 	if st.Entry == nil {
 		req.Permit = a.declined
@@ -161,7 +164,7 @@ func (a *Agent) request(ctx context.Context) (wire.PollRequest, error) {
 func (a *Agent) refreshFacts(ctx context.Context) {
 	now := a.opts.Now()
 	a.mu.Lock()
-	fresh := !a.sendFacts && a.facts != nil && now.Sub(a.factsAt) < factsFor
+	fresh := !a.sendFacts && a.facts.Digest != "" && now.Sub(a.factsAt) < factsFor
 	a.mu.Unlock()
 	if fresh {
 		return
@@ -173,7 +176,7 @@ func (a *Agent) refreshFacts(ctx context.Context) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.facts, a.factsDigest, a.factsAt = facts, host.FactsDigest(facts), now
+	a.facts, a.factsAt = facts, now
 }
 
 func cut(text string) string { return text[:min(len(text), maxDetail)] }
@@ -184,10 +187,11 @@ func (a *Agent) take(req wire.PollRequest, resp wire.PollResponse) error {
 	a.mu.Lock()
 	a.clock = clock{hub: resp.Now, local: now}
 	a.decision, a.maintenance, a.lastPoll, a.trouble = resp.Decision, resp.Maintenance, now, ""
-	a.sendFacts = resp.SendFacts
-	known := a.facts != nil
+	a.sendFacts, a.sendAll = resp.SendFacts, resp.SendPackages
+	asked := a.facts.Digest != "" && (resp.SendFacts && len(req.Facts) == 0 ||
+		resp.SendPackages && req.Packages == nil)
 	a.mu.Unlock()
-	if resp.SendFacts && len(req.Facts) == 0 && known {
+	if asked {
 		signal(a.changed)
 	}
 	var allow []string
@@ -200,7 +204,7 @@ func (a *Agent) take(req wire.PollRequest, resp wire.PollResponse) error {
 	if err := byhand.Heard(a.opts.Dir, resp.ByHandHeard); err != nil {
 		a.opts.Log.Error("heard reports not forgotten", "err", err)
 	}
-	a.opts.PermitOpen(req.Orchestrating, resp.PermitOpen)
+	a.opts.PermitOpen(req.Orchestrating, resp.PermitOpen, req.Clock)
 	if resp.PermitEnded != "" {
 		if err := a.permitEnded(string(resp.PermitEnded)); err != nil {
 			return err

@@ -158,6 +158,9 @@ func (n *node) work(ctx context.Context) error {
 			case <-ctx.Done():
 			case <-n.enrollment.Changed():
 			case <-time.After(lookEvery): // "nodeclient register" is another process
+				if err := n.settleByHand(ctx); err != nil {
+					return err
+				}
 				if err := n.enrollment.Reread(); err != nil {
 					n.e.log.Warn("cannot look for a registration", "error", err)
 				}
@@ -178,10 +181,7 @@ func (n *node) serve(ctx context.Context) error {
 	if err := n.journal.Saw(journal.Fence(identity.Fence)); err != nil {
 		return err
 	}
-	a, err := agent.New(agent.Options{Dir: n.dir, Hub: (*hub)(n.enrollment), Journal: n.journal,
-		Slots: n.slots, Machine: host.Machine{DataDir: n.dir}, ClientVersion: n.e.version,
-		BootID: n.bootID, Now: n.e.now, Log: n.e.log,
-		Revive: func(ctx context.Context) error { return ensureSupervisor(ctx, n.dir) }})
+	a, err := n.newAgent(false)
 	if err != nil {
 		return err
 	}

@@ -52,25 +52,6 @@ func ensureSupervisor(ctx context.Context, dir string) error {
 	return supervise.Ensure(ctx, dir, []string{self, "supervise", "--dir", dir})
 }
 
-type stopServicesCommand struct{ dirFlag }
-
-// Run stops the services gracefully, then their supervisor. While the agent runs it starts them
-// again: stop it first.
-func (s stopServicesCommand) Run(e *env) error {
-	ctx, cancel := context.WithTimeout(e.ctx, stopDeadline)
-	defer cancel()
-	_, err := supervise.Client{Dir: s.Dir}.Shutdown(ctx)
-	if errors.Is(err, supervise.ErrAway) {
-		return nil
-	}
-	return err
-}
-
-type startServicesCommand struct{ dirFlag }
-
-// Run starts the active version's services.
-func (s startServicesCommand) Run(e *env) error { return startActive(e.ctx, s.Dir) }
-
 func startActive(ctx context.Context, dir string) error {
 	slots, err := host.ViewSlots(dir)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"connecthub/handlers/adminapi/client"
+	"connecthub/nodeclient/host/supervise"
 )
 
 // node is one machine of a demo cluster: all on loopback, told apart by their ports.
@@ -135,7 +136,7 @@ func (n *node) run() error {
 	return err
 }
 
-// stop ends the agent and then, by the agent's own command, the services.
+// stop ends the agent and then the services.
 func (c *cluster) stop() {
 	if c == nil {
 		return
@@ -143,7 +144,7 @@ func (c *cluster) stop() {
 	for _, n := range c.nodes {
 		n.process.stop()
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		_ = command(ctx, n.program, "stop-services", "--dir", n.dir)
+		_, _ = supervise.Client{Dir: n.dir}.Shutdown(ctx) // the whole demo ends: nobody is left to ask
 		cancel()
 	}
 }

@@ -11,12 +11,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
+
+	"connecthub/nodeclient/host/supervise"
 )
 
 func main() {
@@ -109,7 +112,8 @@ func fresh(ctx context.Context, o options) error {
 		return fmt.Errorf("cannot look for what is left in %s: %w", o.dir, err)
 	}
 	for _, file := range left {
-		if err := command(ctx, o.client, "stop-services", "--dir", filepath.Dir(file)); err != nil {
+		_, err := supervise.Client{Dir: filepath.Dir(file)}.Shutdown(ctx)
+		if err != nil && !errors.Is(err, supervise.ErrAway) {
 			return fmt.Errorf("cannot stop what an earlier demo has left: %w", err)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 
 	"connecthub/models"
 	"connecthub/nodeclient/control/gate"
+	"connecthub/nodeclient/control/permits"
 	"connecthub/nodeclient/enroll"
 )
 
@@ -119,12 +120,34 @@ func (s *Session) Owner() error {
 }
 
 // Orchestrate begins an orchestration command. It refuses while another one runs and while software is
-// being downloaded on this node.
+// being downloaded on this node, and while a permit of the cluster is open.
 func (s *Session) Orchestrate(what string) (*gate.Hold, error) {
 	if err := s.Owner(); err != nil {
 		return nil, err
 	}
-	hold, err := gate.Take(s.Dir, gate.Orchestration, what, s.Who, s.Now())
+	return s.Begin(gate.Orchestration, what)
+}
+
+// Begin takes the lock of the kind. It refuses as Orchestrate does, and while a permit of this node's
+// cluster is open.
+func (s *Session) Begin(kind gate.Kind, what string) (*gate.Hold, error) {
+	c, err := enroll.LoadConfig(s.Dir)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := enroll.ReadIdentity(s.Dir)
+	if err != nil {
+		return nil, err
+	}
+	hold, err := permits.Begin(s.Ctx, permits.Request{Dir: s.Dir, Kind: kind, What: what, Who: s.Who,
+		Registered: identity != nil, Node: c.FQDN, Now: s.Now, Unknown: func() {
+			s.Note("The hub could not be asked whether another node of the cluster is being upgraded.")
+		}})
+	var open *permits.OpenError
+	if errors.As(err, &open) {
+		return nil, &Refusal{Code: "permit_open", English: open.English(),
+			Japanese: open.Japanese(), Err: err}
+	}
 	return hold, busy(err)
 }
 

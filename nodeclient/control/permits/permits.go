@@ -1,0 +1,148 @@
+// Package permits keeps a control node's work and its cluster's permits apart: neither begins while the
+// other is open. It knows the hub only by what the agent heard in its last poll.
+package permits
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"connecthub/models"
+	"connecthub/nodeclient/atomicfile"
+	"connecthub/nodeclient/control/gate"
+	"connecthub/nodeclient/journal"
+)
+
+const (
+	folder    = "control"
+	file      = "permits.json"
+	fileLimit = 4 << 10
+	look      = 50 * time.Millisecond
+
+	// Alive is how old the agent's last word may be, so that another one is waited for: it polls at
+	// least every five minutes.
+	Alive = 6 * time.Minute
+	// Wait is how long: the agent polls at once when an orchestration begins.
+	Wait = 10 * time.Second
+)
+
+// Heard is what the hub answered to the agent's last poll.
+type Heard struct {
+	// Said: the poll said that this node orchestrates; only then the hub tells of a permit.
+	Said   bool        `json:"said"`
+	Holder models.FQDN `json:"holder,omitempty"` // of the cluster's open permit
+	// Asked is when the poll was made: what was begun later, it did not say.
+	Asked time.Time `json:"asked"`
+}
+
+// OpenError says that a permit of the cluster is open.
+type OpenError struct{ Holder models.FQDN }
+
+// Error names who holds it.
+func (e *OpenError) Error() string {
+	return e.English()
+}
+
+// English is the refusal.
+func (e *OpenError) English() string {
+	return fmt.Sprintf("%s is being upgraded, or worked on by hand; this begins when that has ended",
+		e.Holder)
+}
+
+// Japanese is the same.
+func (e *OpenError) Japanese() string {
+	return fmt.Sprintf("%s でアップグレードまたは手動作業が行われています。終了後に実行してください", e.Holder)
+}
+
+// Note is called by the agent after each poll.
+func Note(dir string, h Heard) error {
+	if err := os.MkdirAll(filepath.Join(dir, folder), 0o700); err != nil {
+		return fmt.Errorf("cannot make the folder of the permits: %w", err)
+	}
+	return atomicfile.WriteJSON(filepath.Join(dir, folder, file), h)
+}
+
+// Last is what the agent noted last; zero where it never polled.
+func Last(dir string) (Heard, error) {
+	var h Heard
+	err := atomicfile.ReadJSON(filepath.Join(dir, folder, file), fileLimit, &h)
+	if errors.Is(err, os.ErrNotExist) {
+		return Heard{}, nil
+	}
+	return h, err
+}
+
+// Request is what wants to begin.
+type Request struct {
+	Dir        string
+	Kind       gate.Kind
+	What, Who  string
+	Registered bool // where nobody gives permits, none is open
+	Node       models.FQDN
+	Now        func() time.Time
+	// Unknown is told that the hub could not be asked; nil: nobody wants to know.
+	Unknown func()
+}
+
+// Begin takes the gate's lock, so that no node of the cluster gets or confirms a permit from the
+// next poll on, lets that poll be made, and refuses if its answer names an open permit: *OpenError.
+// What the hub gave out before it heard of this stands in that answer, so that neither overlooks the
+// other. Where the agent does not run or does not reach the hub, this node's own journal decides.
+func Begin(ctx context.Context, r Request) (*gate.Hold, error) {
+	begun := r.Now()
+	hold, err := gate.Take(r.Dir, r.Kind, r.What, r.Who, r.Now())
+	if err != nil || !r.Registered {
+		return hold, err
+	}
+	if err := settled(ctx, r, begun); err != nil {
+		hold.Release()
+		return nil, err
+	}
+	return hold, nil
+}
+
+func settled(ctx context.Context, r Request, begun time.Time) error {
+	state, err := journal.Peek(filepath.Join(r.Dir, "journal"))
+	if err != nil {
+		return err
+	}
+	if state.Entry != nil && state.Entry.Step != journal.Ended {
+		return &OpenError{Holder: r.Node}
+	}
+	last, err := Last(r.Dir)
+	if err != nil {
+		return err
+	}
+	if begun.Sub(last.Asked) > Alive {
+		return r.unknown()
+	}
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for r.Now().Sub(begun) < Wait {
+		h, err := Last(r.Dir)
+		switch {
+		case err != nil:
+			return err
+		case h.Said && !h.Asked.Before(begun) && h.Holder != "":
+			return &OpenError{Holder: h.Holder}
+		case h.Said && !h.Asked.Before(begun):
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	return r.unknown()
+}
+
+func (r Request) unknown() error {
+	if r.Unknown != nil {
+		r.Unknown()
+	}
+	return nil
+}
