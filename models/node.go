@@ -1,6 +1,10 @@
 package models
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // NodeRole is a node's part in its cluster.
 type NodeRole string
@@ -96,6 +100,16 @@ func (s Step) Disruptive() bool {
 	}
 }
 
+// MaxFacts is how many facts a node states; of more packages it names the first only.
+const MaxFacts = 256
+
+// The facts about packages: PackageFact + name has the version of one, PackagesFact the number of
+// those that are installed.
+const (
+	PackageFact  = "package:"
+	PackagesFact = "packages"
+)
+
 // Fact is one thing a node states about its machine, e.g. disk_bytes, memory_bytes, package:NAME.
 type Fact struct {
 	Name  string `json:"name"`
@@ -134,6 +148,11 @@ type Node struct {
 	SkewSeconds   int64  // node's clock less hub's clock
 	FactsDigest   string
 	Facts         []Fact `gorm:"serializer:json"`
+	// PackageNames are all its packages, where its facts cannot name them; PackagesMore says that
+	// even they are not all. They are as of PackagesDigest, the facts' digest of then.
+	PackageNames   PackageSet
+	PackagesMore   bool
+	PackagesDigest string
 	// Denied are the versions it rolled back from; they are not tried again until an admin says
 	// so (R28).
 	Denied        []Version `gorm:"serializer:json"`
@@ -183,4 +202,23 @@ func (n Node) Denies(v Version) bool {
 		}
 	}
 	return false
+}
+
+// NamesAllPackages says whether what its facts do not name is not installed. A node that does not
+// count its packages names all of them if it could have named more.
+func (n Node) NamesAllPackages() bool {
+	named, counted := 0, ""
+	for i := range n.Facts {
+		switch name := n.Facts[i].Name; {
+		case strings.HasPrefix(name, PackageFact):
+			named++
+		case name == PackagesFact:
+			counted = n.Facts[i].Value
+		}
+	}
+	if counted == "" {
+		return len(n.Facts) < MaxFacts
+	}
+	number, err := strconv.Atoi(counted)
+	return err == nil && number <= named
 }

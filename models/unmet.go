@@ -15,6 +15,8 @@ const (
 	NeedsDisk    Need = "disk_bytes"
 	NeedsMemory  Need = "memory_bytes"
 	NeedsPackage Need = "package"
+	// NeedsToldPackage: whether the package is there the node has not said.
+	NeedsToldPackage Need = "package_untold"
 )
 
 // Unmet is one requirement that one node does not meet. It is the subject of requirement_unmet:
@@ -99,4 +101,6 @@ var unmetTexts = map[Need]text{
 		"{node} には {needs} のメモリが必要ですが、{has} です。メモリを増やしてください。"},
 	NeedsPackage: {"{node} lacks the package {needs}. Install {needs} on it.",
 		"{node} にパッケージ {needs} がありません。{needs} をインストールしてください。"},
+	NeedsToldPackage: {"{node} has not said whether it has the package {needs}: it names only some of its many packages. Bring its nodeclient up to date.",
+		"{node} にパッケージ {needs} があるかどうか不明です。パッケージが多く、一部しか通知されていません。nodeclient を最新にしてください。"},
 }

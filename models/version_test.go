@@ -49,6 +49,7 @@ func TestAnUnmetRequirementIsSaidInBothLanguages(t *testing.T) {
 		{Node: "a.example.com", What: models.NeedsDisk, Needs: "10737418240", Has: "5368709120"},
 		{Node: "a.example.com", What: models.NeedsMemory, Needs: "1048576"},
 		{Node: "a.example.com", What: models.NeedsPackage, Needs: "libfoo (x)"},
+		{Node: "a.example.com", What: models.NeedsToldPackage, Needs: "libfoo"},
 		{Node: "a.example.com", What: models.NeedsVia, Needs: "1.5", Has: "1.0"},
 		{Node: "a.example.com", What: models.NeedsVersion, Needs: "1.5", Has: "1.0"},
 	} {

@@ -314,7 +314,10 @@ func TestABadPollIsRefusedAndChangesNothing(t *testing.T) {
 		"boot_id":  func(r *wire.PollRequest) { r.BootID = "" },
 		"protocol": func(r *wire.PollRequest) { r.Protocol = 99 },
 		"facts":    func(r *wire.PollRequest) { r.Facts = make([]models.Fact, 1) },
-		"permit":   func(r *wire.PollRequest) { r.Permit = &wire.PermitReport{Outcome: "withdrawn"} },
+		"packages": func(r *wire.PollRequest) {
+			r.FactsDigest, r.Packages = "f", &models.Packages{Names: models.PackageSet("odd")}
+		},
+		"permit": func(r *wire.PollRequest) { r.Permit = &wire.PermitReport{Outcome: "withdrawn"} },
 	} {
 		r := w.pub.request()
 		spoil(&r)

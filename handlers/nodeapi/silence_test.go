@@ -20,6 +20,8 @@ func TestR14OutsideItsWindowANodeLearnsNothingOfARelease(t *testing.T) {
 	for _, kind := range []models.Kind{models.Regular, models.Emergency} {
 		w := newWorld(t)
 		id, nodes := w.register("Tokyo", pubName, subName)
+		nodes[0].tells(t, newMany(5000))
+		nodes[1].tells(t, oldMany())
 		v := w.cluster(id)
 		v.Schedules.Emergency.Time = "15:00"
 		_, err := w.fleet.SaveSchedules(t.Context(), w.admin, id, v.ScheduleVersion, v.Schedules)
@@ -62,7 +64,7 @@ func (s *silence) compare(kind models.Kind) {
 		n.poll()
 		s.before = append(s.before, s.answer(n))
 	}
-	r := s.w.publish(s.version, kind)
+	r := s.w.publish(s.version, kind, "package-4999", "package-none")
 	s.look("published", r.Digest)
 	if _, err := s.w.fleet.Postpone(s.t.Context(), s.w.admin, s.id); err == nil {
 		s.look("postponed", r.Digest)

@@ -142,10 +142,11 @@ func (w *world) people(tx *store.Tx) error {
 }
 
 // publish offers a release of a version to the clusters.
-func (w *world) publish(version models.Version, kind models.Kind) models.Release {
+func (w *world) publish(version models.Version, kind models.Kind, needs ...string,
+) models.Release {
 	w.t.Helper()
 	r, err := w.depot.Publish(w.t.Context(), w.vendor, depot.NewRelease{Kind: kind},
-		bytes.NewReader(bundleOf(w.t, version)))
+		bytes.NewReader(bundleOf(w.t, version, needs...)))
 	must(w.t, err)
 	w.follow()
 	return r
@@ -260,7 +261,7 @@ func (w *world) post(path, token string, body, into any) (code models.Code, stat
 }
 
 // bundleOf is a bundle as the depot takes it.
-func bundleOf(t testing.TB, version models.Version) []byte {
+func bundleOf(t testing.TB, version models.Version, needs ...string) []byte {
 	t.Helper()
 	second := manifest.Duration(time.Second)
 	m := manifest.Manifest{Format: manifest.Format, Name: "sample", Version: version,
@@ -268,6 +269,9 @@ func bundleOf(t testing.TB, version models.Version) []byte {
 			Ports: []string{"http"}, Stop: manifest.Stop{Signal: "TERM", Deadline: second},
 			Health: manifest.Health{TCP: "http", Interval: second, Timeout: second,
 				ReadyWithin: second, Failures: 3}}}}
+	for _, name := range needs {
+		m.Requires.Packages = append(m.Requires.Packages, manifest.Package{Name: name})
+	}
 	raw, err := json.Marshal(m)
 	must(t, err)
 	var packed bytes.Buffer

@@ -139,6 +139,7 @@ func (f *Fleet) becomeReplacement(tx *store.Tx, s *store.Scope, a Actor, r *mode
 	fresh.Step, fresh.StepPercent = models.StepIdle, 0
 	fresh.Health, fresh.HealthDetail = models.HealthUnknown, ""
 	fresh.JournalPermit, fresh.Denied, fresh.FactsDigest, fresh.Facts = "", nil, "", nil
+	fresh.PackageNames, fresh.PackagesMore, fresh.PackagesDigest = nil, false, ""
 	*n = fresh
 	w.touchNode(n.ID)
 	w.recordNode(ActionNodeReplaced, n, keyNote{old}, keyNote{fresh.KeyThumb})

@@ -45,6 +45,8 @@ func checkPoll(r *wire.PollRequest) error {
 		bad = "facts_digest"
 	case len(r.Facts) > wire.MaxFacts || slices.ContainsFunc(r.Facts, badFact):
 		bad = "facts"
+	case r.Packages != nil && (r.FactsDigest == "" || !r.Packages.Names.Valid()):
+		bad = "packages"
 	case !checkPermitReport(r.Permit):
 		bad = "permit"
 	case len(r.ByHand) > wire.MaxByHand || slices.ContainsFunc(r.ByHand, badByHand):
@@ -111,7 +113,10 @@ func stale(n *models.Node, r *wire.PollRequest) bool {
 // stored before the node is answered; the rest is stored in a batch.
 func hear(n *models.Node, r *wire.PollRequest, active *models.Rollout, now time.Time) (news bool) {
 	news = set(&n.Version, r.Version) || news
-	news = set(&n.ClientVersion, r.ClientVersion) || news
+	if set(&n.ClientVersion, r.ClientVersion) {
+		n.PackageNames, n.PackagesMore, n.PackagesDigest = nil, false, "" // it may not tell them any more
+		news = true
+	}
 	news = set(&n.Protocol, r.Protocol) || news
 	news = set(&n.Step, r.Step) || news
 	news = set(&n.Health, r.Health) || news
@@ -123,6 +128,10 @@ func hear(n *models.Node, r *wire.PollRequest, active *models.Rollout, now time.
 	news = set(&n.JournalPermit, journalOf(r).Permit) || news
 	if len(r.Facts) > 0 && r.FactsDigest != n.FactsDigest {
 		n.Facts, n.FactsDigest, news = slices.Clone(r.Facts), r.FactsDigest, true
+	}
+	if p := r.Packages; p != nil && r.FactsDigest != n.PackagesDigest {
+		n.PackageNames, n.PackagesMore = slices.Clone(p.Names), p.More
+		n.PackagesDigest, news = r.FactsDigest, true
 	}
 	for _, v := range r.Denied {
 		if !n.Denies(v) && !retried(active, v) && len(n.Denied) < maxDenied {

@@ -23,7 +23,8 @@ func (f *Fleet) render(c *cluster, n *models.Node, r *wire.PollRequest, d rollou
 		Protocol: wire.Protocol, Now: now, NextPollMS: pause.Milliseconds(),
 		Decision: wire.Decision{Verb: d.Verb, Reason: d.Reason, Subject: d.Subject},
 		Permit:   permit, Maintenance: n.InMaintenance(now),
-		SendFacts: r.FactsDigest != n.FactsDigest,
+		SendFacts:    r.FactsDigest != n.FactsDigest,
+		SendPackages: asksPackages(n, r),
 	}
 	if c.rows.permit != nil && r.Orchestrating {
 		answer.PermitOpen = holderOf(&c.rows)
@@ -46,6 +47,13 @@ func (f *Fleet) render(c *cluster, n *models.Node, r *wire.PollRequest, d rollou
 		}
 	}
 	return answer, nil
+}
+
+// asksPackages: its facts are here and do not name all packages. Whatever releases ask for, it is the
+// same (R14), and a node that cannot tell is asked in vain.
+func asksPackages(n *models.Node, r *wire.PollRequest) bool {
+	return r.FactsDigest == n.FactsDigest && n.PackagesDigest != n.FactsDigest &&
+		!n.NamesAllPackages()
 }
 
 // holderOf names who holds the open permit; its id stands in for a member that is gone.

@@ -20,7 +20,7 @@ func (s *Scope) SaveCluster(c models.Cluster) error {
 func (s *Scope) SaveNode(n models.Node) error {
 	return saveOne(s.handle, &n, []string{"member", "version", "client_version", "protocol",
 		"step", "step_percent", "health", "health_detail", "boot_id", "counter", "skew_seconds",
-		"facts_digest", "facts", "denied", "adopted_odd", "journal_permit", "highest_fence",
+		"facts_digest", "facts", "package_names", "packages_more", "packages_digest", "denied", "adopted_odd", "journal_permit", "highest_fence",
 		"seen_at", "interval_seconds", "polled_since", "orchestrating", "maintenance_until",
 		"maintenance_reason", "verb", "reason", "subject", "earliest", "decided_at"},
 		is("id", n.ID), member())

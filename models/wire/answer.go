@@ -32,6 +32,9 @@ func AppendPollResponse(dst []byte, r PollResponse) ([]byte, error) {
 	if r.SendFacts {
 		dst = append(dst, `,"send_facts":true`...)
 	}
+	if r.SendPackages {
+		dst = append(dst, `,"send_packages":true`...)
+	}
 	return append(dst, '}'), nil
 }
 

@@ -16,11 +16,11 @@ func TestAnAnswerWrittenByHandIsWhatTheLibraryWrites(t *testing.T) {
 	var tried int
 	for _, subject := range []string{"", "2.0.0", `"`, "a<b>&c", "東京", "line\nbreak", "\x80"} {
 		for _, earliest := range []*time.Time{nil, &at, &abroad} {
-			for flags := range 16 {
+			for flags := range 32 {
 				r := wire.PollResponse{Protocol: 1, Now: at, NextPollMS: 270123,
 					Decision: wire.Decision{Verb: models.VerbHold,
 						Reason: models.ReasonWindowClosed, Subject: subject, Earliest: earliest},
-					Maintenance: flags&1 != 0, SendFacts: flags&2 != 0}
+					Maintenance: flags&1 != 0, SendFacts: flags&2 != 0, SendPackages: flags&16 != 0}
 				if flags&4 != 0 {
 					r.PermitEnded = "permit-1"
 				}
@@ -40,7 +40,7 @@ func TestAnAnswerWrittenByHandIsWhatTheLibraryWrites(t *testing.T) {
 			}
 		}
 	}
-	if tried != 7*3*16 {
+	if tried != 7*3*32 {
 		t.Error(tried)
 	}
 }

@@ -27,13 +27,13 @@ const (
 	PathPoll           = "/api/node/v1/poll"
 	PathPermits        = "/api/node/v1/permits/" // + id + "/confirm"
 	PathLocal          = "/api/node/v1/permits/local"
-	PathBundles        = "/depot/bundles/"       // + digest
+	PathBundles        = "/depot/bundles/" // + digest
 )
 
 // Limits of what either side reads.
 const (
 	MaxBody     = 64 << 10
-	MaxFacts    = 256
+	MaxFacts    = models.MaxFacts
 	MaxFactSize = 512
 )
 
@@ -179,9 +179,12 @@ type PollRequest struct {
 	Denied        []models.Version `json:"denied,omitempty"`
 	FactsDigest   string           `json:"facts_digest,omitempty"`
 	Facts         []models.Fact    `json:"facts,omitempty"` // when the hub asked
-	BootID        string           `json:"boot_id"`
-	Counter       uint64           `json:"counter"`
-	Clock         time.Time        `json:"clock"`
+	// Packages are all packages by name as of FactsDigest, when the hub asked: facts name only the
+	// first of many.
+	Packages *models.Packages `json:"packages,omitempty"`
+	BootID   string           `json:"boot_id"`
+	Counter  uint64           `json:"counter"`
+	Clock    time.Time        `json:"clock"`
 	// Orchestrating: a procedure or a download runs on this node, or is about to.
 	Orchestrating bool `json:"orchestrating,omitempty"`
 	// ByHand is the work that was done without a permit while the hub was away (R33).
@@ -214,6 +217,8 @@ type PollResponse struct {
 	PermitEnded models.PermitID `json:"permit_ended,omitempty"` // the reported permit is not open (any more)
 	Maintenance bool            `json:"maintenance,omitempty"`
 	SendFacts   bool            `json:"send_facts,omitempty"`
+	// SendPackages depends on nothing but what the node has said of itself (R14).
+	SendPackages bool `json:"send_packages,omitempty"`
 	// ForgetDenied: an admin's retry cleared the node's deny list up to here (R28).
 	ForgetDenied []models.Version `json:"forget_denied,omitempty"`
 	// PermitOpen names who holds the cluster's open permit: told to a node that orchestrates.

@@ -2,11 +2,9 @@ package host_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,40 +104,6 @@ func TestASlotIsNamedByAVersionAndADigestOnly(t *testing.T) {
 		if _, err := s.Manifest(bad); !errors.Is(err, host.ErrNoSlot) {
 			t.Errorf("%q: %v", bad, err)
 		}
-	}
-}
-
-func TestFactsNameDiskMemoryAndPackages(t *testing.T) {
-	t.Parallel()
-	list := func(context.Context) ([]byte, error) {
-		return []byte("openssl\t3.5.1-1\nlibc6\t2.41\nodd line\nbroken\t\n"), nil
-	}
-	m := host.Machine{DataDir: t.TempDir(), List: list}
-	facts, err := m.Facts(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"os", "arch", "disk_bytes", "disk_free_bytes", "memory_bytes",
-		"package:openssl", "package:libc6"} {
-		if !slices.ContainsFunc(facts, func(f models.Fact) bool { return f.Name == name && f.Value != "" }) {
-			t.Errorf("no %s in %v", name, facts)
-		}
-	}
-	m.Packages = []string{"libc6"}
-	fewer, err := m.Facts(t.Context())
-	if err != nil || len(fewer) != len(facts)-1 || host.FactsDigest(fewer) == host.FactsDigest(facts) {
-		t.Fatalf("%v: %v", err, fewer)
-	}
-}
-
-func TestThisMachineHasFactsWithinTheLimits(t *testing.T) {
-	t.Parallel()
-	facts, err := host.Machine{DataDir: t.TempDir()}.Facts(t.Context())
-	if err != nil || len(facts) < 6 || len(facts) > 256 {
-		t.Fatalf("%v: %d facts", err, len(facts))
-	}
-	if boot, err := host.BootID(); err != nil || len(boot) != 36 {
-		t.Fatalf("%q %v", boot, err)
 	}
 }
 

@@ -25,11 +25,26 @@ func unmet(n *models.Node, need *models.Requirements) (models.Unmet, bool) {
 		return u, true
 	}
 	for _, p := range need.Packages {
-		if fact(n, "package:", p) == "" {
-			return models.Unmet{Node: n.Name, What: models.NeedsPackage, Needs: p}, true
+		if what, lacks := lacksPackage(n, p); lacks {
+			return models.Unmet{Node: n.Name, What: what, Needs: p}, true
 		}
 	}
 	return models.Unmet{}, false
+}
+
+// lacksPackage: a package counts as missing only where the node has named all that it has.
+func lacksPackage(n *models.Node, name string) (models.Need, bool) {
+	switch {
+	case fact(n, models.PackageFact, name) != "":
+		return "", false
+	case n.NamesAllPackages():
+		return models.NeedsPackage, true
+	case n.PackagesDigest != "" && n.PackageNames.Has(name):
+		return "", false
+	case n.PackagesDigest == "" || n.PackagesMore:
+		return models.NeedsToldPackage, true
+	}
+	return models.NeedsPackage, true
 }
 
 func unmetNumber(n *models.Node, what models.Need, need int64) (models.Unmet, bool) {

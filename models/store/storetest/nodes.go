@@ -71,6 +71,7 @@ func nodeRoundTrip(t *testing.T, s *store.Store) {
 		Step: models.StepSoaking, StepPercent: 42, Health: models.Unhealthy, HealthDetail: "…漢字",
 		BootID: "b", Counter: 1 << 62, SkewSeconds: -301, FactsDigest: "f",
 		Facts: []models.Fact{{Name: "disk_bytes", Value: "1"}}, Denied: []models.Version{"2.0.0"},
+		PackageNames: models.PackageSet("\x00\x01漢"), PackagesMore: true, PackagesDigest: "p", Orchestrating: true,
 		AdoptedOdd: "0.9", JournalPermit: "p", HighestFence: models.Fence{Incarnation: 2, Counter: 7},
 		SeenAt: &later, IntervalSeconds: 30, PolledSince: true, MaintenanceUntil: &later,
 		MaintenanceReason: "disk", Verb: models.VerbHold, Reason: models.ReasonSoaking,
