@@ -81,7 +81,7 @@ func (e *env) execute(tree any, name string, args []string) int {
 		return e.failed(err, 2)
 	}
 	var said exitCode
-	switch err := k.Run(e); {
+	switch err := e.audited(k); {
 	case errors.As(err, &said):
 		return int(said)
 	case errors.Is(err, console.ErrQuit):

@@ -22,6 +22,18 @@ type shellTree struct {
 	Utils utilsCommand `cmd:"" help:"Orchestration of the machines of a deployment."`
 	Set   setCommand   `cmd:"" help:"Change a setting of this node."`
 	Show  showCommand  `cmd:"" help:"Show a setting of this node."`
+	Run   runSQL       `cmd:"" help:"One statement: run sql select * from applicationuser."`
+	File  fileCommand  `cmd:"" help:"The logs of orchestration."`
+}
+
+type runSQL struct {
+	console.Common
+	control.Run
+}
+
+type fileCommand struct {
+	console.Common
+	control.File
 }
 
 type shellCommand struct {
