@@ -25,7 +25,7 @@ func (w *world) hub() *hub {
 	w.t.Helper()
 	h := &hub{w: w, console: "http://" + w.address(1, 8080), nodes: w.address(1, 8443)}
 	out := w.begin("server", "serve", "--data", w.path("hub"), "--listen", w.address(1, 8080),
-		"--node-listen", h.nodes, "--public-url", h.console, "--organization-name", organization,
+		"--node-listen", h.nodes, "--node-names", w.ip(1), "--public-url", h.console, "--organization-name", organization,
 		"--admin-email", "ada@acme.example")
 	w.eventually("the hub is ready", 30*time.Second, func() bool { return answers(h.console + "/readyz") })
 	printed := regexp.MustCompile(`(?m)[Pp]assword:?\s+(\S{12,})`).FindStringSubmatch(out.String())
