@@ -17,6 +17,8 @@ import (
 	"connecthub/models"
 	"connecthub/models/wire"
 	"connecthub/nodeclient/agent"
+	"connecthub/nodeclient/control/logs"
+	"connecthub/nodeclient/control/mail"
 	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/host"
 	"connecthub/nodeclient/journal"
@@ -68,7 +70,17 @@ func (r runCommand) Run(e *env) error {
 		g.Go(func() error { return n.enrollment.FollowPublisher(ctx, n.note) })
 	}
 	g.Go(func() error { return n.work(ctx) })
+	g.Go(func() error {
+		n.mail().Run(ctx)
+		return nil
+	})
 	return g.Wait()
+}
+
+// mail is the node's outbox; the agent delivers what waits in it.
+func (n *node) mail() *mail.Box {
+	return mail.Open(n.dir, mail.Options{Now: n.e.now, Log: logs.To(n.dir, logs.Mail),
+		Server: string(n.enrollment.Config().FQDN), Zone: n.e.now().Location()})
 }
 
 // open makes this process the owner of the folder; it refuses while another one is.

@@ -12,6 +12,7 @@ type Utils struct {
 	Deployment      utilsDeployment `cmd:"" help:"The machines of the deployment: their connections."`
 	System          utilsSystem     `cmd:"" help:"The machines that this node orchestrates, and this node itself."`
 	ImageRepository imageRepository `cmd:"" help:"Where software comes from, and with what key."`
+	SMTP            utilsSMTP       `cmd:"" name:"smtp" help:"Mail: test the server, subscribe and unsubscribe people."`
 }
 
 type utilsSystem struct {
@@ -20,11 +21,13 @@ type utilsSystem struct {
 
 // Set is "set …".
 type Set struct {
+	setMail
 	Orchestration setOrchestration `cmd:"" help:"How this node reaches the machines of its inventory."`
 }
 
 // Show is "show …".
 type Show struct {
+	showMail
 	Orchestration showOrchestration `cmd:"" help:"How this node reaches the machines of its inventory."`
 }
 

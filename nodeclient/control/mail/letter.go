@@ -159,26 +159,26 @@ func (p *page) subject(parts ...string) string {
 	return cut(strings.Join(said, " - "), maxSubject)
 }
 
-func (r Procedure) write(p *page) letter {
-	kind, status := p.word(string(r.Kind)), p.word(r.status())
-	if r.Stage > 0 {
-		kind += fmt.Sprintf(p.word("stage"), r.Stage, r.Stages)
+func (p Procedure) write(to *page) letter {
+	kind, status := to.word(string(p.Kind)), to.word(p.status())
+	if p.Stage > 0 {
+		kind += fmt.Sprintf(to.word("stage"), p.Stage, p.Stages)
 	}
-	p.line("", "procedure", kind)
-	p.line("", "status", status)
-	p.line("", "deployment", r.DeploymentName)
-	p.line("", "server", p.server)
-	p.time("started", r.Started)
-	p.time("ended", r.Ended)
-	p.line("", "by", r.By)
-	for _, n := range r.Nodes {
-		p.gap(clean(n.Machine + " (" + n.Product + ")"))
-		p.line("  ", "from", orDash(n.From))
-		p.line("  ", "to", orDash(n.To))
-		p.line("  ", "status", p.word(string(n.Status)))
-		p.line("  ", "note", n.Note)
+	to.line("", "procedure", kind)
+	to.line("", "status", status)
+	to.line("", "deployment", p.DeploymentName)
+	to.line("", "server", to.server)
+	to.time("started", p.Started)
+	to.time("ended", p.Ended)
+	to.line("", "by", p.By)
+	for _, n := range p.Nodes {
+		to.gap(clean(n.Machine + " (" + n.Product + ")"))
+		to.line("  ", "from", orDash(n.From))
+		to.line("  ", "to", orDash(n.To))
+		to.line("  ", "status", to.word(string(n.Status)))
+		to.line("  ", "note", n.Note)
 	}
-	return letter{p.subject(r.DeploymentName, kind, status), p.body()}
+	return letter{to.subject(p.DeploymentName, kind, status), to.body()}
 }
 
 func orDash(s string) string {

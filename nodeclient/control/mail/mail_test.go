@@ -515,3 +515,20 @@ func TestSettingsAreJudged(t *testing.T) {
 		t.Error(m, all, err)
 	}
 }
+
+func TestWhoRunsTheOutboxDeliversWhatWaits(t *testing.T) {
+	t.Parallel()
+	n, s := newNode(t), mailtest.Start(t, "none", false)
+	n.uses(s, mail.None, false)
+	n.tells("taro@example.com")
+	n.must(n.box.Procedure(procedure(mail.Succeeded)))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		n.box.Run(ctx)
+	}()
+	s.Waits(1)
+	cancel()
+	<-done
+}

@@ -3,7 +3,6 @@ package mail
 import (
 	"context"
 	"crypto/rand"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,7 +36,6 @@ type Options struct {
 	Log    *slog.Logger
 	Server string         // this node's FQDN, as letters name it
 	Zone   *time.Location // server time
-	Roots  *x509.CertPool // who may sign an SMTP server's certificate; nil: the machine's own list
 }
 
 // Box is the outbox of a node's folder. Putting a letter in never waits for the network; whoever
@@ -203,7 +201,7 @@ func (b *Box) Deliver(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
-	c, err := connect(ctx, s, b.Server, b.Roots)
+	c, err := connect(ctx, s, b.Server)
 	if err != nil {
 		return b.postpone(due, err)
 	}
@@ -282,7 +280,11 @@ func (b *Box) lock() (func(), error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot lock the outbox: %w", err), f.Close())
 	}
-	return func() { f.Close() }, nil
+	return func() {
+		// Said aloud: a process that is being started has the file open, too, for a moment.
+		_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+		f.Close()
+	}, nil
 }
 
 // message is the letter as it travels.
@@ -307,7 +309,7 @@ func (b *Box) Test(ctx context.Context, to, language string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, runTimeout)
 	defer cancel()
-	c, err := connect(ctx, s, b.Server, b.Roots)
+	c, err := connect(ctx, s, b.Server)
 	if err != nil {
 		return err
 	}

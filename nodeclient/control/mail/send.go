@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/textproto"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ type courier struct {
 }
 
 // connect reaches the server, protects the way and signs in, as the settings say.
-func connect(ctx context.Context, s Settings, helo string, roots *x509.CertPool) (*courier, error) {
+func connect(ctx context.Context, s Settings, helo string) (*courier, error) {
 	if err := s.Ready(); err != nil {
 		return nil, err
 	}
@@ -38,10 +39,11 @@ func connect(ctx context.Context, s Settings, helo string, roots *x509.CertPool)
 		return nil, refuse("smtp_host")
 	}
 	c.host = name
-	number, err := net.LookupPort("tcp", port)
+	number, err := strconv.Atoi(port)
 	if err != nil {
 		return nil, refuse("smtp_host")
 	}
+	var roots *x509.CertPool // the machine's own list
 	if s.CA != "" {
 		roots = x509.NewCertPool()
 		roots.AppendCertsFromPEM([]byte(s.CA))
@@ -52,10 +54,12 @@ func connect(ctx context.Context, s Settings, helo string, roots *x509.CertPool)
 	if helo != "" {
 		options = append(options, gomail.WithHELO(helo))
 	}
-	if s.TLS == StartTLS {
+	switch s.TLS {
+	case StartTLS:
 		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory))
-	} else if s.TLS == Implicit {
+	case Implicit:
 		options = append(options, gomail.WithSSL())
+	case None:
 	}
 	if s.Auth {
 		options = append(options, gomail.WithUsername(s.User), gomail.WithPassword(string(s.Password)),

@@ -116,6 +116,28 @@ func Update(s *settings.Store, by string, change func(*Settings) error) error {
 	return err
 }
 
+// SetServer changes the server and the protection of the way there. A password goes to no other server
+// than the one it was given for: with another one it is forgotten, and so it says.
+func SetServer(s *settings.Store, by, host string, protection TLS, ca string) (forgot bool, err error) {
+	err = Update(s, by, func(m *Settings) error {
+		forgot = m.Password != "" && name(m.Host) != name(host)
+		if forgot {
+			m.Password = ""
+		}
+		m.Host, m.TLS, m.CA = host, protection, ca
+		return nil
+	})
+	return forgot, err
+}
+
+func name(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
+}
+
 // Remove forgets the server and how to sign in there. Who is told stays.
 func Remove(s *settings.Store, by string) error {
 	return Update(s, by, func(m *Settings) error {
