@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"connecthub/models"
+	"connecthub/models/compat"
 	"connecthub/nodeclient/control/keys"
+	"connecthub/nodeclient/control/onboarding"
 	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/localweb"
 )
@@ -30,7 +32,22 @@ func (n *node) page() (*localweb.Server, error) {
 		ControlKey: func() (keys.Public, error) {
 			c := n.settings()
 			return keys.OwnPublic(n.dir, c.Role, c.FQDN)
-		}})
+		}, Onboarding: onboarding.New(onboarding.Options{Dir: n.dir, Self: n.self, Now: n.e.now})})
+}
+
+// self is who this control node is, as its settings stand now.
+func (n *node) self() (onboarding.Self, error) {
+	c := n.settings()
+	self := onboarding.Self{Name: c.FQDN, Role: c.Role, Publisher: c.Publisher}
+	if v, err := compat.FromRelease(installedVersion(n.slots)); err == nil {
+		self.Version = v
+	}
+	if c.Role != models.Publisher {
+		return self, nil
+	}
+	var err error
+	self.Subscribers, err = enroll.Members(n.dir)
+	return self, err
 }
 
 // settings are as they stand on disk now; where they cannot be read, as they were at the start.

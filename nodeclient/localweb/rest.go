@@ -80,6 +80,11 @@ func problem(w http.ResponseWriter, r *http.Request, err error) {
 	if !errors.As(err, &refusal) {
 		refusal = &models.Refusal{Kind: models.KindInternal, Code: "node_failed"}
 	}
+	problemWith(w, r, refusal, refusal.Sentence(language(r)))
+}
+
+// problemWith is problem with a text that says more than the refusal's own sentence.
+func problemWith(w http.ResponseWriter, r *http.Request, refusal *models.Refusal, detail string) {
 	status, lang := statusOf(refusal.Kind), language(r)
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
@@ -90,7 +95,7 @@ func problem(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	answer(w, status, wire.Problem{Type: errorPage + string(refusal.Code),
 		Title: http.StatusText(status), Status: status, Code: string(refusal.Code),
-		Detail: refusal.Sentence(lang), Field: refusal.Field, RetryAfter: seconds})
+		Detail: detail, Field: refusal.Field, RetryAfter: seconds})
 }
 
 func statusOf(kind models.RefusalKind) int {

@@ -18,6 +18,8 @@ import (
 	"connecthub/models/wire"
 	"connecthub/nodeclient/agent"
 	"connecthub/nodeclient/control/keys"
+	"connecthub/nodeclient/control/onboarding"
+	"connecthub/nodeclient/control/vosapi"
 	"connecthub/nodeclient/enroll"
 )
 
@@ -57,6 +59,7 @@ type Options struct {
 	Proxy  ProxyOptions
 	// ControlKey answers this control node's own public SSH key; it makes one at the first need.
 	ControlKey func() (keys.Public, error)
+	Onboarding *onboarding.Desk
 	Now        func() time.Time
 	Log        *slog.Logger
 }
@@ -157,7 +160,11 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /register/access", s.accessPage)
 	mux.HandleFunc("POST /register/access", s.decide)
 	mux.HandleFunc("POST /register/test", s.selfTest)
-	mux.HandleFunc("GET /inventory/controlnode/key", s.application(s.controlKey))
+	mux.HandleFunc("GET "+vosapi.PathKey, s.application(s.controlKey))
+	mux.HandleFunc("GET "+vosapi.PathOnboard, s.application(s.onboardBegin))
+	mux.HandleFunc("POST "+vosapi.PathOnboard, s.application(s.onboard))
+	mux.HandleFunc("PUT "+vosapi.PathOnboard, s.application(s.onboard))
+	mux.HandleFunc("DELETE "+vosapi.PathOnboard, s.application(s.offboard))
 	mux.HandleFunc("GET /inventory/samples/{layout}", s.sample)
 	for name, kind := range map[string]string{"page.js": "text/javascript; charset=utf-8",
 		"page.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"} {
@@ -207,6 +214,9 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 	if !ownHost(r.Host, s.o.FQDN, local) {
 		s.message(w, r, http.StatusMisdirectedRequest, t.WrongHost+" "+string(s.o.FQDN), "")
 		return false
+	}
+	if forPrograms(r) {
+		return admittedProgram(w, r)
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if r.Method != http.MethodPost {

@@ -10,11 +10,15 @@ const (
 	Proxy         Name = "orchestration-proxy" // control/download: the publisher's proxy, for its subscriber
 	Download      Name = "download"            // control/download: how fast this node may download
 	Schedules     Name = "schedules"           // control/jobs: when this node's jobs run
+	JobsRan       Name = "jobs-ran"            // control/jobs: what ran last
+	ProxyApplied  Name = "proxy-applied"       // control/wayout: which of the publisher's proxies is in use
+	Mailed        Name = "software-mailed"     // control/download: what people were told of
 	Mail          Name = "mail"                // control/mail: the SMTP server
 	Subscriptions Name = "mail-subscriptions"  // control/mail: who is told
 	SSH           Name = "ssh"                 // control/sshkeys: the targets' port
 	Compatibility Name = "compatibility"       // control/procedure: is the check enforced
 	Parallel      Name = "max-parallel-tasks"  // control/procedure: how many targets at once
+	Onboarding    Name = "onboarding"          // control/onboarding: the VOS clusters
 )
 
 // names says of each document whether the publisher's goes to its subscriber.
@@ -25,11 +29,15 @@ func names() map[Name]bool {
 		Proxy:         true,
 		Download:      false,
 		Schedules:     false,
+		JobsRan:       false,
+		ProxyApplied:  false,
+		Mailed:        false,
 		Mail:          true,
 		Subscriptions: true,
 		SSH:           true,
 		Compatibility: true,
 		Parallel:      true,
+		Onboarding:    true,
 	}
 }
 

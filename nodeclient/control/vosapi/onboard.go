@@ -145,13 +145,14 @@ func (o Onboarded) Check() error {
 
 // Removal is what DELETE brings.
 type Removal struct {
-	Protocol int    `json:"protocol"`
-	Cluster  string `json:"cluster"`
+	Protocol  int    `json:"protocol"`
+	Cluster   string `json:"cluster"`   // its id
+	Publisher string `json:"publisher"` // its publisher's name
 }
 
 // Check refuses what no VOS publisher says.
 func (r Removal) Check() error {
-	if r.Protocol != Protocol || !clusterPattern.MatchString(r.Cluster) {
+	if r.Protocol != Protocol || !clusterPattern.MatchString(r.Cluster) || !inventory.ValidHost(r.Publisher) {
 		return ErrMalformed
 	}
 	return nil
