@@ -24,6 +24,7 @@ type Machine struct {
 	Path   string          // folder that stands first on the commands' PATH
 	Env    []string        // NAME=VALUE for the commands
 	Key    Key             // host key; made when empty
+	DownIf string          // no connection is taken while this file is there
 
 	Address        string
 	Home           string // a folder that the user may write
@@ -92,6 +93,14 @@ func (m *Machine) Start(t testing.TB) *Machine {
 	return m
 }
 
+func (m *Machine) isDown() bool {
+	if m.DownIf == "" {
+		return false
+	}
+	_, err := os.Stat(m.DownIf)
+	return err == nil
+}
+
 func (m *Machine) serve(c *net.TCPConn, script string) {
 	f, err := c.File()
 	if err != nil {
@@ -103,7 +112,7 @@ func (m *Machine) serve(c *net.TCPConn, script string) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = time.Second // what a command left behind may hold the log
 	m.mu.Lock()
-	if m.down || cmd.Start() != nil {
+	if m.down || m.isDown() || cmd.Start() != nil {
 		m.mu.Unlock()
 		return
 	}

@@ -1,0 +1,224 @@
+package procedure
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"connecthub/nodeclient/atomicfile"
+	"connecthub/nodeclient/journal"
+)
+
+const (
+	folder      = "procedures"
+	suffix      = ".journal"
+	maxJournal  = 64 << 20
+	maxLine     = 4 << 20 // the plan
+	maxDetail   = 1024
+	keptRuns    = 50
+	journalMode = 0o600
+)
+
+// ErrNone says that no procedure was ever begun here.
+var ErrNone = errors.New("no procedure was run on this node")
+
+// Journal is one procedure's file: its plan, and after it each event, on stable storage before its
+// method returns. Whoever has the node's lock of orchestration writes it.
+type Journal struct {
+	mu    sync.Mutex
+	file  *os.File
+	size  int64
+	state State
+	err   error
+}
+
+// Folder is where the journals of a node are.
+func Folder(dir string) string { return filepath.Join(dir, "control", folder) }
+
+func path(dir, id string) string { return filepath.Join(Folder(dir), id+suffix) }
+
+// Create writes the plan of a new procedure, and lets go of the oldest ones.
+func Create(dir string, p Plan) (*Journal, error) {
+	s, err := Begin(p)
+	if err != nil {
+		return nil, err
+	}
+	if filepath.Base(p.ID) != p.ID {
+		return nil, fmt.Errorf("cannot name a procedure %.60q", p.ID)
+	}
+	if err := os.MkdirAll(Folder(dir), 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the folder of procedures: %w", err)
+	}
+	body, err := json.Marshal(p)
+	if err != nil || len(body) > maxLine {
+		return nil, fmt.Errorf("cannot write a plan of %d bytes: %w", len(body), err)
+	}
+	if _, err := os.Stat(path(dir, p.ID)); err == nil {
+		return nil, fmt.Errorf("the procedure %s is there already", p.ID)
+	}
+	line := journal.Line(body)
+	if err := atomicfile.Write(path(dir, p.ID), line, journalMode); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path(dir, p.ID), os.O_RDWR, journalMode)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the journal: %w", err)
+	}
+	prune(dir)
+	return &Journal{file: f, size: int64(len(line)), state: s}, nil
+}
+
+// prune is best effort: an old journal too many does no harm.
+func prune(dir string) {
+	ids, err := List(dir)
+	if err != nil {
+		return
+	}
+	for _, id := range ids[min(len(ids), keptRuns):] {
+		_ = os.Remove(path(dir, id))
+	}
+}
+
+// Open goes on with a journal. A last line that was never complete is dropped.
+func Open(dir, id string) (*Journal, error) {
+	s, good, err := read(dir, id)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path(dir, id), os.O_RDWR, journalMode)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the journal: %w", err)
+	}
+	if err := errors.Join(f.Truncate(good), f.Sync()); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("cannot open the journal: %w", err)
+	}
+	return &Journal{file: f, size: good, state: s}, nil
+}
+
+// Load is how a procedure stands, for whoever only looks.
+func Load(dir, id string) (State, error) {
+	s, _, err := read(dir, id)
+	return s, err
+}
+
+func read(dir, id string) (State, int64, error) {
+	if filepath.Base(id) != id {
+		return State{}, 0, ErrNone
+	}
+	info, err := os.Stat(path(dir, id))
+	if errors.Is(err, os.ErrNotExist) {
+		return State{}, 0, ErrNone
+	}
+	if err != nil || info.Size() > maxJournal {
+		return State{}, 0, fmt.Errorf("cannot read the journal of %s: %w", id, err)
+	}
+	raw, err := os.ReadFile(path(dir, id))
+	if err != nil {
+		return State{}, 0, fmt.Errorf("cannot read the journal: %w", err)
+	}
+	var s State
+	first := true
+	good, err := journal.Lines(raw, func(body []byte) error {
+		if first {
+			first = false
+			var p Plan
+			if err := json.Unmarshal(body, &p); err != nil {
+				return err
+			}
+			s, err = Begin(p)
+			return err
+		}
+		var e Event
+		if err := json.Unmarshal(body, &e); err != nil {
+			return err
+		}
+		s, err = s.Apply(e)
+		return err
+	})
+	if err == nil && first {
+		err = journal.ErrDamaged
+	}
+	if err != nil {
+		return State{}, 0, fmt.Errorf("cannot read the journal of %s: %w", id, err)
+	}
+	return s, good, nil
+}
+
+// List names the procedures of a node, the latest first.
+func List(dir string) ([]string, error) {
+	entries, err := os.ReadDir(Folder(dir))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the procedures: %w", err)
+	}
+	var ids []string
+	for _, e := range entries {
+		if id, ok := strings.CutSuffix(e.Name(), suffix); ok && !strings.HasPrefix(id, ".") {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	slices.Reverse(ids)
+	return ids, nil
+}
+
+// Last is the latest procedure, or ErrNone.
+func Last(dir string) (State, error) {
+	ids, err := List(dir)
+	if err != nil {
+		return State{}, err
+	}
+	if len(ids) == 0 {
+		return State{}, ErrNone
+	}
+	return Load(dir, ids[0])
+}
+
+// State is what is on disk now.
+func (j *Journal) State() State {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.state
+}
+
+// Add judges an event, writes it, and answers the state after it. After a write that failed nothing is
+// written any more: nobody knows what is on disk.
+func (j *Journal) Add(e Event) (State, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err != nil {
+		return j.state, j.err
+	}
+	e.At = e.At.UTC()
+	e.Detail = e.Detail[:min(len(e.Detail), maxDetail)]
+	next, err := j.state.Apply(e)
+	if err != nil {
+		return j.state, err
+	}
+	body, err := json.Marshal(e)
+	if err != nil {
+		return j.state, fmt.Errorf("cannot write the journal: %w", err)
+	}
+	line := journal.Line(body)
+	if _, err = j.file.WriteAt(line, j.size); err == nil {
+		err = j.file.Sync()
+	}
+	if err != nil {
+		j.err = fmt.Errorf("cannot write the journal: %w", err)
+		return j.state, j.err
+	}
+	j.size += int64(len(line))
+	j.state = next
+	return next, nil
+}
+
+// Close lets go of the file.
+func (j *Journal) Close() error { return j.file.Close() }

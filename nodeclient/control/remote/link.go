@@ -1,0 +1,73 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// Link is a way to one machine that lasts longer than a connection: it connects when it is needed, and
+// anew after the connection was lost.
+type Link struct {
+	ctx    context.Context
+	pins   *Pins
+	target Target
+
+	mu     sync.Mutex
+	client *Client
+}
+
+// NewLink connects to nothing yet. The context bounds every connection.
+func NewLink(ctx context.Context, pins *Pins, t Target) *Link {
+	return &Link{ctx: ctx, pins: pins, target: t}
+}
+
+// Use calls do with a connection. One that turns out to be lost is not used again; do is not repeated.
+func (l *Link) Use(ctx context.Context, do func(*Client) error) error {
+	c, err := l.connection(ctx)
+	if err != nil {
+		return err
+	}
+	err = do(c)
+	if errors.Is(err, ErrGone) || c.ctx.Err() != nil {
+		l.drop(c)
+	}
+	return err
+}
+
+func (l *Link) connection(ctx context.Context) (*Client, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.client != nil && l.client.ctx.Err() == nil {
+		return l.client, nil
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	c, err := Dial(l.ctx, l.pins, l.target)
+	if err != nil {
+		return nil, err
+	}
+	l.client = c
+	return c, nil
+}
+
+func (l *Link) drop(c *Client) {
+	l.mu.Lock()
+	if l.client == c {
+		l.client = nil
+	}
+	l.mu.Unlock()
+	c.Close()
+}
+
+// Close ends the connection, if there is one.
+func (l *Link) Close() {
+	l.mu.Lock()
+	c := l.client
+	l.client = nil
+	l.mu.Unlock()
+	if c != nil {
+		c.Close()
+	}
+}
