@@ -15,6 +15,7 @@ import (
 	"connecthub/nodeclient/control/conntest"
 	"connecthub/nodeclient/control/console"
 	"connecthub/nodeclient/control/keys"
+	"connecthub/nodeclient/control/onboarding"
 	"connecthub/nodeclient/control/remote"
 	"connecthub/nodeclient/control/sshport"
 	"connecthub/nodeclient/enroll"
@@ -126,13 +127,22 @@ func targetsOf(s *console.Session, picked []inventory.Machine) ([]conntest.Targe
 	if err != nil {
 		return nil, sshPortRange(err)
 	}
+	clusters, err := onboarding.Clusters(s.Dir, s.Now)
+	if err != nil {
+		return nil, err
+	}
 	all := make([]conntest.Target, 0, len(picked))
 	for _, m := range picked {
 		address, err := sshport.Address(m.Host.Name, port)
 		if err != nil {
 			return nil, fmt.Errorf("cannot reach %s: %w", m.Host.Name, err)
 		}
-		all = append(all, conntest.Target{Machine: m, Address: address, User: m.Host.User})
+		user := m.Host.User
+		if m.Product.VOS() {
+			node, _ := onboarding.Find(clusters, m.Host.Name) // no user: it was never onboarded
+			user = node.User
+		}
+		all = append(all, conntest.Target{Machine: m, Address: address, User: user})
 	}
 	return all, nil
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"connecthub/nodeclient/control/console"
+	"connecthub/nodeclient/control/onboarding"
 	"connecthub/nodeclient/control/sshport"
 )
 
@@ -16,7 +17,8 @@ type setSSHPort struct {
 	Port string `arg:"" optional:"" help:"1 to 65535. Default: a prompt."`
 }
 
-// Run replaces the port for all machines. Host keys are kept by name and port: they are confirmed anew.
+// Run replaces the port for all machines. Host keys are kept by name and port: those of Windows machines
+// are confirmed anew, those of VOS machines are known from their onboarding.
 func (p setSSHPort) Run(s *console.Session) error {
 	if err := s.Publisher(); err != nil {
 		return err
@@ -39,6 +41,9 @@ func (p setSSHPort) Run(s *console.Session) error {
 	}
 	if err := sshport.Set(s.Dir, s.Now, s.Who, port); err != nil {
 		return sshPortRange(err)
+	}
+	if err := onboarding.Pin(s.Dir, s.Now); err != nil {
+		return err
 	}
 	s.Say(updated)
 	return nil
