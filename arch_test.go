@@ -76,7 +76,7 @@ var packageMap = map[string]string{
 	"nodeclient/control/keys":              "models nodeclient/atomicfile golang.org/x/crypto/ssh",
 	"nodeclient/control/logs":              "",
 	"nodeclient/control/authkeys":          "nodeclient/control/keys golang.org/x/crypto/ssh",
-	"nodeclient/control/conntest":          "models models/inventory nodeclient/atomicfile nodeclient/control/authkeys nodeclient/control/keys nodeclient/control/remote nodeclient/control/vosapi golang.org/x/crypto/ssh",
+	"nodeclient/control/conntest":          "models models/inventory nodeclient/atomicfile nodeclient/control/authkeys nodeclient/control/keys nodeclient/control/remote nodeclient/control/target nodeclient/control/vosapi nodeclient/control/windriver golang.org/x/crypto/ssh",
 	"nodeclient/control/sshport":           "nodeclient/control/remote nodeclient/control/settings",
 	"nodeclient/control/mail":              "nodeclient/atomicfile nodeclient/control/settings github.com/wneessen/go-mail",
 	"nodeclient/control/machines":          "models/inventory nodeclient/atomicfile",
@@ -94,6 +94,7 @@ var packageMap = map[string]string{
 	"nodeclient/control/onboarding":        "models models/compat models/inventory nodeclient/control/keys nodeclient/control/logs nodeclient/control/machines nodeclient/control/remote nodeclient/control/settings nodeclient/control/sshport nodeclient/control/vosapi golang.org/x/crypto/ssh",
 	"nodeclient/control/vosapi":            "models/compat models/inventory",
 	"nodeclient/vos":                       "models models/compat models/inventory nodeclient/atomicfile nodeclient/control/remote nodeclient/control/vosapi nodeclient/host nodeclient/host/… github.com/pkg/sftp golang.org/x/crypto/ssh golang.org/x/sys/unix",
+	"nodeclient/vos/onboard":               "models models/compat models/inventory models/wire nodeclient/atomicfile nodeclient/control/remote nodeclient/control/vosapi nodeclient/vos nodeclient/vos/trust",
 	"nodeclient/vos/trust":                 "nodeclient/atomicfile",
 	"nodeclient/vos/vostest":               "models/compat nodeclient/host/bundle golang.org/x/crypto/ssh",
 

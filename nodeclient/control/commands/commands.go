@@ -17,6 +17,7 @@ type Utils struct {
 
 type utilsSystem struct {
 	Inventory inventoryCommand `cmd:"" help:"Export, import, check and show inventory.conf."`
+	Onboard   onboardCommand   `cmd:"" help:"This VOS cluster, and the control nodes that orchestrate it."`
 }
 
 // Set is "set …".
