@@ -66,10 +66,17 @@ func newField(t *testing.T, first, n int) field {
 		t.Fatal(err)
 	}
 	f.own, f.sub = string(pair.Line())+"\n", string(line)+"\n"
+	// what stands for PowerShell: it answers that there is nothing to say
+	path, err := os.MkdirTemp("", "path")
+	if err := errors.Join(err, os.Chmod(path, 0o755), os.WriteFile(filepath.Join(path, "powershell.exe"),
+		[]byte("#!/bin/sh\ncat >/dev/null\necho '{}'\n"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(path) })
 	port := "0"
 	hosts := []inventory.Host{}
 	for i := range n {
-		m := (&sftptest.Machine{Listen: net.JoinHostPort(loopback(first+i), port)}).Start(t)
+		m := (&sftptest.Machine{Path: path, Listen: net.JoinHostPort(loopback(first+i), port)}).Start(t)
 		f.machines = append(f.machines, m)
 		host, p, err := net.SplitHostPort(m.Address)
 		if err != nil {

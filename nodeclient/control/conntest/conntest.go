@@ -180,22 +180,25 @@ func (t *Tester) test(ctx context.Context, target Target, r *Result) {
 		t.refused(target, peers, r)
 		return
 	}
-	client, err := remote.Dial(ctx, t.Pins, remote.Target{Address: target.Address, User: target.User,
+	link := remote.NewLink(ctx, t.Pins, remote.Target{Address: target.Address, User: target.User,
 		Signers: []ssh.Signer{t.Own.Signer()}})
-	if errors.Is(err, remote.ErrKeyRefused) {
+	defer link.Close()
+	err := link.Use(ctx, func(c *remote.Client) error {
+		t.peersRefused(peers, r)
+		if target.Product.VOS() {
+			t.vos(ctx, c, target, r)
+		} else {
+			t.windows(ctx, c, target, peers, r)
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, remote.ErrKeyRefused):
 		r.hint(Broken, Hint{Code: SignInFailed, Subject: target.User})
-		return
-	}
-	if err != nil {
+	case err != nil:
 		r.hint(Broken, failure(err, target))
-		return
-	}
-	defer client.Close()
-	t.peersRefused(peers, r)
-	if target.Product.VOS() {
-		t.vos(ctx, client, target, r)
-	} else {
-		t.windows(ctx, client, target, peers, r)
+	case !target.Product.VOS():
+		powershell(ctx, link, target, r)
 	}
 }
 

@@ -56,7 +56,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, machine: (&sftptest.Machine{}).Start(t)}
+	b := &bench{t: t, machine: (&sftptest.Machine{Path: powershell(t, `{"boot":"1"}`)}).Start(t)}
 	b.folder = filepath.Join(filepath.Dir(b.machine.Home), "ProgramData")
 	b.must(os.Mkdir(b.folder, 0o755), os.Mkdir(filepath.Join(b.machine.Home, ".ssh"), 0o755))
 	pins := remote.OpenPins(t.TempDir(), time.Now)
@@ -67,6 +67,26 @@ func newBench(t *testing.T) *bench {
 		ProgramData: b.folder, SystemConfig: b.folder}
 	b.target = target(b.machine.Address, b.machine.User)
 	return b
+}
+
+// powershell is a folder with what stands for it: it answers one text.
+func powershell(t *testing.T, answer string) string {
+	t.Helper()
+	return commandIn(t, "powershell.exe", "#!/bin/sh\ncat >/dev/null\ncat <<'END'\n"+answer+"\nEND\n")
+}
+
+// commandIn is a folder with one program, for a machine whose user is to reach it.
+func commandIn(t *testing.T, name, script string) string {
+	t.Helper()
+	path, err := os.MkdirTemp("", "path")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(path) })
+	if err := errors.Join(os.Chmod(path, 0o755), os.WriteFile(filepath.Join(path, name), []byte(script), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 func target(address, user string) conntest.Target {
@@ -260,18 +280,8 @@ func TestWhatKeepsANodeFromConnectingIsTold(t *testing.T) {
 // The machine's own agent is tested in its own package; here a file stands for what it answers.
 func TestAVOSMachineIsAskedForItsAgent(t *testing.T) {
 	t.Parallel()
-	path, err := os.MkdirTemp("", "vos") // the machine's user is to reach it
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(path) })
-	answers := filepath.Join(path, "answer")
-	for _, err := range []error{os.Chmod(path, 0o755), os.WriteFile(filepath.Join(path, vosapi.Command),
-		[]byte("#!/bin/sh\ncat >/dev/null\ncat "+answers+"\n"), 0o755)} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	answers := filepath.Join(commandIn(t, "answer", ""), "answer")
+	path := commandIn(t, vosapi.Command, "#!/bin/sh\ncat >/dev/null\ncat "+answers+"\n")
 	b := newBench(t)
 	m := (&sftptest.Machine{Path: path, Keys: []ssh.PublicKey{pair(0).Signer().PublicKey(),
 		pair(1).Signer().PublicKey()}}).Start(t)
@@ -293,6 +303,21 @@ func TestAVOSMachineIsAskedForItsAgent(t *testing.T) {
 	b.must(os.WriteFile(m.AuthorizedKeys, []byte(pair(1).Line()), 0o644))
 	if r := b.one(); codes(r) != "own_key_refused onboard_update" {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestAMachineWhosePowerShellFailsIsNoMachineToWorkWith(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for answer, want := range map[string]string{"{": "powershell_failed", `{"boot":"1"}`: ""} {
+		m := (&sftptest.Machine{Path: powershell(t, answer)}).Start(t)
+		b.must(b.Pins.Confirm(m.Address, m.Key.Signer.PublicKey(), "test"), os.WriteFile(m.AuthorizedKeys,
+			[]byte(pair(0).Line()+"\n"+pair(1).Line()), 0o644), os.Mkdir(filepath.Join(m.Home, ".ssh"), 0o755),
+			os.Symlink(m.AuthorizedKeys, filepath.Join(m.Home, ".ssh", "authorized_keys")))
+		b.target = target(m.Address, m.User)
+		if r := b.one(); codes(r) != want || (r.Status == conntest.OK) != (want == "") {
+			t.Errorf("%+v", r)
+		}
 	}
 }
 

@@ -45,6 +45,7 @@ const (
 	OnboardUpdate    Code = "onboard_update"
 	NoAnswer         Code = "machine_refused"
 	OtherMachine     Code = "other_machine"
+	PowerShell       Code = "powershell_failed"
 	Failed           Code = "test_failed"
 )
 
@@ -155,6 +156,8 @@ var sentences = map[Code]struct{ en, ja string }{
 		"マシンに接続しましたが、エージェントの応答は次のとおりです: {subject}"},
 	OtherMachine: {"Another machine than the inventory names answers: {subject}.",
 		"インベントリと異なるマシンが応答しています: {subject}。"},
+	PowerShell: {"The sign-in works, and PowerShell does not answer as it should: {subject}",
+		"サインインはできますが、PowerShell が正しく応答しません: {subject}"},
 	Failed: {"The test could not be done: {subject}.",
 		"テストを実行できませんでした: {subject}。"},
 }

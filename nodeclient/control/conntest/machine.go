@@ -12,7 +12,9 @@ import (
 	"connecthub/nodeclient/control/authkeys"
 	"connecthub/nodeclient/control/keys"
 	"connecthub/nodeclient/control/remote"
+	"connecthub/nodeclient/control/target"
 	"connecthub/nodeclient/control/vosapi"
+	"connecthub/nodeclient/control/windriver"
 )
 
 const (
@@ -43,10 +45,10 @@ func (t *Tester) peersRefused(accepted []bool, r *Result) {
 
 // refused draws from outside what can be drawn: which of the keys are taken tells apart what is wrong
 // with the file, and what with one line of it.
-func (t *Tester) refused(target Target, peers []bool, r *Result) {
+func (t *Tester) refused(to Target, peers []bool, r *Result) {
 	r.hint(Broken, Hint{Code: OwnKeyRefused, Subject: named(t.Me)})
 	t.peersRefused(peers, r)
-	if target.Product.VOS() {
+	if to.Product.VOS() {
 		r.hint(Broken, Hint{Code: OnboardUpdate})
 		return
 	}
@@ -54,10 +56,10 @@ func (t *Tester) refused(target Target, peers []bool, r *Result) {
 		r.hint(Broken, Hint{Code: PerhapsOwnLine})
 		return
 	}
-	user := bare(target.User)
+	user := bare(to.User)
 	r.hint(Broken, Hint{Code: BothRefused}, Hint{Code: PerhapsPlace, Subject: user},
 		Hint{Code: PerhapsAdmin}, Hint{Code: PerhapsFileType}, Hint{Code: PerhapsLines},
-		Hint{Code: PerhapsUser, Subject: target.User}, Hint{Code: PerhapsRights},
+		Hint{Code: PerhapsUser, Subject: to.User}, Hint{Code: PerhapsRights},
 		Hint{Code: PerhapsRestart})
 }
 
@@ -78,7 +80,7 @@ type file struct {
 }
 
 // windows looks at what an administrator can put right: rights, and the files of the keys.
-func (t *Tester) windows(ctx context.Context, c *remote.Client, target Target, peers []bool, r *Result) {
+func (t *Tester) windows(ctx context.Context, c *remote.Client, to Target, peers []bool, r *Result) {
 	folder, system := programData, systemConfig
 	if t.ProgramData != "" {
 		folder = t.ProgramData
@@ -87,7 +89,7 @@ func (t *Tester) windows(ctx context.Context, c *remote.Client, target Target, p
 		system = t.SystemConfig
 	}
 	if _, err := c.Names(ctx, system); errors.Is(err, remote.ErrDenied) {
-		r.hint(Broken, Hint{Code: NoRights, Subject: target.User})
+		r.hint(Broken, Hint{Code: NoRights, Subject: to.User})
 	}
 	own, err := t.look(ctx, c, ".ssh/"+authkeys.FileName)
 	if err != nil {
@@ -100,7 +102,7 @@ func (t *Tester) windows(ctx context.Context, c *remote.Client, target Target, p
 		return
 	}
 	admin.name = `C:\ProgramData\ssh\` + authkeys.AdminFileName
-	own.name = `%Users%\` + bare(target.User) + `\.ssh\` + authkeys.FileName
+	own.name = `%Users%\` + bare(to.User) + `\.ssh\` + authkeys.FileName
 	counts, other := own, admin
 	if config, err := c.Look(ctx, folder+"/sshd_config", maxConfig); err == nil && admin.found &&
 		adminBlock.Match(config) {
@@ -180,8 +182,20 @@ func (t *Tester) fileNames(ctx context.Context, c *remote.Client, r *Result) {
 	}
 }
 
+// powershell asks what every procedure asks first: the machine must be able to answer.
+func powershell(ctx context.Context, link *remote.Link, to Target, r *Result) {
+	var said *target.Failure
+	_, err := windriver.New(link).Facts(ctx)
+	switch {
+	case errors.As(err, &said):
+		r.hint(Broken, Hint{Code: PowerShell, Subject: said.Detail})
+	case err != nil:
+		r.hint(Broken, failure(err, to))
+	}
+}
+
 // vos asks the agent of the machine whether it is there.
-func (t *Tester) vos(ctx context.Context, c *remote.Client, target Target, r *Result) {
+func (t *Tester) vos(ctx context.Context, c *remote.Client, to Target, r *Result) {
 	var request bytes.Buffer
 	err := vosapi.Write(&request, vosapi.Request{Protocol: vosapi.Protocol, Verb: vosapi.Ping})
 	if err != nil {
@@ -192,7 +206,7 @@ func (t *Tester) vos(ctx context.Context, c *remote.Client, target Target, r *Re
 	defer cancel()
 	got, err := c.Run(ctx, vosapi.Command, &request)
 	if err != nil {
-		r.hint(Broken, failure(err, target))
+		r.hint(Broken, failure(err, to))
 		return
 	}
 	answer, err := vosapi.ReadAnswer(bytes.NewReader(got.Stdout))
@@ -204,7 +218,7 @@ func (t *Tester) vos(ctx context.Context, c *remote.Client, target Target, r *Re
 		r.hint(Broken, Hint{Code: NoAnswer, Subject: vosapi.Plain(err.Error())})
 	case answer.Ping == nil:
 		r.hint(Broken, Hint{Code: NoAnswer, Subject: string(vosapi.Malformed)})
-	case !strings.EqualFold(answer.Ping.Name, target.Host.Name) || answer.Ping.Product != target.Product:
+	case !strings.EqualFold(answer.Ping.Name, to.Host.Name) || answer.Ping.Product != to.Product:
 		r.hint(Broken, Hint{Code: OtherMachine,
 			Subject: vosapi.Plain(answer.Ping.Name + " (" + string(answer.Ping.Product) + ")")})
 	}
