@@ -32,7 +32,7 @@ func tenantTable(name string) bool {
 	switch name {
 	case "passkeys", "recovery_codes", "sign_in_challenges", "invitations", "api_tokens",
 		"users", "sessions", "clusters", "nodes", "registrations", "rollouts", "permits",
-		"oidc_providers", "oidc_logins", "oidc_subjects",
+		"oidc_providers", "oidc_logins", "oidc_subjects", "cloud_views",
 		"entitlements", "eula_acceptances", "download_credentials",
 		"audit_records", "audit_heads", "audit_checkpoints":
 		return true

@@ -35,7 +35,7 @@ func rows() []any {
 		&models.OIDCLogin{}, &models.OIDCSubject{},
 		&models.Passkey{}, &models.RecoveryCode{}, &models.SignInChallenge{},
 		&models.Invitation{}, &models.APIToken{}, &models.SoftwareFile{}, &models.Entitlement{},
-		&models.EULA{}, &models.EULAAcceptance{}, &models.DownloadCredential{}}
+		&models.EULA{}, &models.EULAAcceptance{}, &models.DownloadCredential{}, &models.CloudView{}}
 }
 
 // columns answers table → column → type.

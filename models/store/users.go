@@ -85,6 +85,11 @@ func (s *Scope) Sessions(id models.UserID) ([]models.Session, error) {
 		is("user_id", id))
 }
 
+// SessionOf answers a user's session while it lives, or ErrNotFound.
+func (s *Scope) SessionOf(user models.UserID, idHash string) (models.Session, error) {
+	return take[models.Session](s.handle, is("user_id", user), is("id_hash", idHash))
+}
+
 // ConfirmSession notes that the session's person was there at now; ErrUnchanged when it is gone.
 func (s *Scope) ConfirmSession(idHash string, now time.Time) error {
 	return setOne[models.Session](s.handle, values{"confirmed_at": now}, is("id_hash", idHash))

@@ -81,6 +81,7 @@ func suite() []struct {
 		{"a path of the software repository has one file", softwareFiles},
 		{"an agreement is published once and accepted once", eulas},
 		{"a download token is rotated once when 16 callers race, and a restore voids it", downloadCredentials},
+		{"what a cluster shows is kept while it is allowed, and a restore forgets it", cloudViews},
 		{"a lease has one holder when 16 callers race", leaseRace},
 		{"R34 a restored hub voids sessions, tickets and offers", restore},
 		{"the hub's row is made once", hubState},

@@ -43,6 +43,7 @@ func foreignScope(t *testing.T, s *store.Store) {
 	}))
 	must(t, victim.in(s, victim.storeCredentials))
 	must(t, victim.in(s, victim.storeSoftware))
+	must(t, victim.in(s, func(in *store.Scope) error { return in.CreateCloudView(victim.cloudView()) }))
 	before := victim.dump(t, s)
 	methods := reflect.TypeFor[*store.Scope]()
 	tried := 0
@@ -114,6 +115,7 @@ func (w World) dump(t *testing.T, s *store.Store) string {
 	}))
 	must(t, w.dumpOIDC(s, &text))
 	must(t, w.dumpSoftware(s, &text))
+	must(t, w.dumpCloudView(s, &text))
 	must(t, w.dumpCredentials(s, &text))
 	return text.String()
 }
@@ -182,6 +184,7 @@ func (k knowledge) argument(want reflect.Type, place int) (reflect.Value, bool) 
 		&user, session, &registration, &record, provider, login, &subject}
 	known = append(known, k.credentials(now)...)
 	known = append(known, k.softwareKnown()...)
+	known = append(known, k.cloudViewKnown()...)
 	if want == reflect.TypeFor[models.Fence]() {
 		if place > 1 {
 			return reflect.ValueOf(models.Fence{Incarnation: 9}), true
