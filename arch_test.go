@@ -67,7 +67,7 @@ var packageMap = map[string]string{
 	"nodeclient/byhand":                    "models models/wire nodeclient/atomicfile",
 	"nodeclient/enroll":                    "models models/wire nodeclient/atomicfile nodeclient/proxy github.com/golang-jwt/jwt/v5 golang.org/x/crypto/argon2",
 	"nodeclient/proxy":                     "nodeclient/atomicfile golang.org/x/net/http/httpproxy",
-	"nodeclient/localweb":                  "models models/inventory models/wire nodeclient/enroll nodeclient/agent nodeclient/proxy nodeclient/control/keys nodeclient/control/vosapi nodeclient/control/onboarding golang.org/x/time/rate",
+	"nodeclient/localweb":                  "models models/compat models/inventory models/wire nodeclient/enroll nodeclient/agent nodeclient/proxy nodeclient/control/keys nodeclient/control/vosapi nodeclient/control/onboarding golang.org/x/time/rate",
 	"nodeclient/control/catalogue":         "models/compat nodeclient/atomicfile",
 	"nodeclient/control/gate":              "golang.org/x/sys/unix",
 	"nodeclient/control/permits":           "models nodeclient/atomicfile nodeclient/control/gate nodeclient/journal",
