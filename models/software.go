@@ -142,3 +142,13 @@ func LapsesAt(signedIn time.Time) time.Time {
 	last := first.AddDate(0, 1, -1).Day()
 	return first.AddDate(0, 0, min(signedIn.Day(), last)-1)
 }
+
+// Change is the change of which the audit tells; it names no secret.
+func (c DownloadCredential) Change(action string) Change {
+	after := map[string]string{"prefix": c.Prefix}
+	if c.ExpiresAt != nil {
+		after["expires_at"] = c.ExpiresAt.Format(time.RFC3339)
+	}
+	return Change{Organization: c.OrganizationID, Action: action,
+		TargetKind: "download_credential", TargetID: string(c.ID), TargetName: c.Name, After: after}
+}

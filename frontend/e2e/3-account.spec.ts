@@ -159,12 +159,23 @@ for (const language of ['en', 'ja'] as Language[]) {
     await expect(page.locator('tr[data-current]')).toHaveCount(2);
     await console.button(w.account.changePassword).click();
     await expect(page.getByText(w.required).first()).toBeVisible();
+    await console.button(w.tokens.create).click();
+    await console.field(w.tokens.name, console.dialog()).fill('Nightly');
+    await console.dialog().getByRole('checkbox', { name: w.scope.clusters_read })
+      .check({ force: true });
+    await console.button(w.tokens.create, console.dialog()).click();
+    await console.button(w.once.done, console.dialog()).click();
+    await expect(console.row('token', 'Nightly')).toBeVisible();
     await console.field(w.account.currentPassword).fill('not this one at all');
     await console.field(w.account.newPassword).fill(another);
     await console.refused(() => console.button(w.account.changePassword).click());
     await console.field(w.account.currentPassword).fill(password);
+    await page.getByRole('checkbox', { name: w.account.revokeToo }).check({ force: true });
+    await console.check('the account, with everything to be revoked');
     await console.button(w.account.changePassword).click();
+    await expect(page.getByText(w.account.passwordChangedRevoked).first()).toBeVisible();
     await expect(page.locator('tr[data-current]')).toHaveCount(1);
+    await expect(console.row('token', 'Nightly')).toHaveCount(0);
     await other.page.goto('/');
     await other.heading(w.signIn.title).waitFor();
     other.forgive(/401/);

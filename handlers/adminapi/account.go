@@ -36,8 +36,9 @@ func (a *API) ChangePassword(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	err = a.o.Identity.ChangePassword(c.Request().Context(), handlers.Actor(c), body.Current,
-		body.New)
+	err = a.o.Identity.ChangePassword(c.Request().Context(), handlers.Actor(c),
+		identity.PasswordChange{Current: body.Current, New: body.New,
+			Revoke: body.Revoke != nil && *body.Revoke})
 	return done(c, err)
 }
 

@@ -21,7 +21,9 @@ const rolesHead = `# Who may do what
 Three roles: a **full admin** changes things in its organization, a **read-only admin** looks at them (but not at the audit log), a
 **release engineer** belongs to the vendor's organization and owns the releases. At least one full admin who can sign in always
 stays in an organization. A role that is taken, and a person or an organization that is disabled, is out with the very next request:
-sessions end, API tokens are revoked.
+sessions end, API tokens are revoked. A password that the hub's operator resets takes every session, API token, download key and identity
+token of its person with it: somebody else may have known the old one. Who changes the own password ends every other session, and is
+offered to revoke the rest as well; a change for no special reason stops no program.
 
 *Again*: the session must have been confirmed within the last 5 minutes, by the password and, where the person has one, the passkey, or at
 the organization's provider; signing in counts. Otherwise the answer is ` + "`step_up_required`" + `. *Token*: the scope with which a personal API token

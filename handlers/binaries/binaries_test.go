@@ -295,3 +295,18 @@ func TestAGuesserIsSlowedDownAndNobodyElse(t *testing.T) {
 		t.Errorf("nobody: %d %v", a.Code, a.Header())
 	}
 }
+
+func TestNoKeyIsGeneratedInASessionThatHasEnded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, _ := w.holder("late@acme.example")
+	w.must(w.store.Update(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.In(a.Organization).DeleteSessionsOfUser(a.UserID, "")
+		return err
+	}))
+	_, err := w.sw.Generate(t.Context(), a, software.NewCredential{Kind: models.DownloadKey, Name: "Late"})
+	var refusal *models.Refusal
+	if !errors.As(err, &refusal) || refusal.Code != "signed_out" {
+		t.Error(err)
+	}
+}

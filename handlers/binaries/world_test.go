@@ -89,8 +89,13 @@ func (w *world) eula(version string) {
 func (w *world) person(o models.Organization, email string) models.Actor {
 	w.t.Helper()
 	u := models.User{Email: email, Name: email, Role: models.FullAdmin, CreatedAt: w.clock.Now()}
-	w.must(w.store.Update(w.t.Context(), func(tx *store.Tx) error { return tx.In(o.ID).CreateUser(&u) }))
-	a := models.Actor{Kind: models.ActorUser, UserID: u.ID, Organization: o.ID, Email: email, Role: u.Role}
+	w.must(w.store.Update(w.t.Context(), func(tx *store.Tx) error {
+		return errors.Join(tx.In(o.ID).CreateUser(&u), tx.In(o.ID).CreateSession(&models.Session{
+			IDHash: email, UserID: u.ID, CreatedAt: w.clock.Now(), LastUsedAt: w.clock.Now(),
+			ExpiresAt: w.clock.Now().AddDate(1, 0, 0)}))
+	}))
+	a := models.Actor{Kind: models.ActorUser, UserID: u.ID, Organization: o.ID, Email: email, Role: u.Role,
+		SessionHash: email}
 	w.signIn(a)
 	return a
 }

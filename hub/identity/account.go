@@ -39,33 +39,35 @@ func (i *Identity) Account(ctx context.Context, a models.Actor) (account Account
 	return account, err
 }
 
-// ChangePassword gives the actor a new password and ends every other session of the person.
-func (i *Identity) ChangePassword(ctx context.Context, a models.Actor, current, next string) error {
+// PasswordChange is what somebody says to change the own password.
+type PasswordChange struct {
+	Current, New string
+	// Revoke: API tokens, download keys and identity tokens end as well.
+	Revoke bool
+}
+
+// ChangePassword gives the actor a new password and ends every other session of the person and,
+// where that is wanted, every secret that the person has made.
+func (i *Identity) ChangePassword(ctx context.Context, a models.Actor, n PasswordChange) error {
 	now := i.o.Now().UTC()
 	_, p, err := i.session(ctx, a.SessionHash, now)
 	if err != nil {
 		return err
 	}
-	if err := i.checkOwn(ctx, a, p.user, current, "password_change_failed", now); err != nil {
+	if err := i.checkOwn(ctx, a, p.user, n.Current, "password_change_failed", now); err != nil {
 		var wrong *models.Refusal
 		if errors.As(err, &wrong) && wrong.Code == "wrong_password" {
 			wrong.Field = "current"
 		}
 		return err
 	}
-	hash, err := i.newHash(ctx, next, "new", p.user.Email, p.organization.Name)
+	hash, err := i.newHash(ctx, n.New, "new", p.user.Email, p.organization.Name)
 	if err != nil {
 		return err
 	}
 	return i.o.Store.Update(ctx, func(tx *store.Tx) error {
-		scope := tx.In(a.Organization)
-		if err := scope.SetPassword(a.UserID, hash, now); err != nil {
-			return err
-		}
-		if _, err := scope.DeleteSessionsOfUser(a.UserID, a.SessionHash); err != nil {
-			return err
-		}
-		if _, err := scope.DeleteChallengesOfUser(a.UserID); err != nil {
+		_, err := i.renewPassword(tx, a, p.user, hash, a.SessionHash, n.Revoke, now)
+		if err != nil {
 			return err
 		}
 		return i.audit(tx, a, now, personChange(p.user, "password_changed"))

@@ -281,7 +281,7 @@ func TestANewPasswordEndsEverySessionAndTheOldPassword(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	in := s.mustSignIn()
-	generated, err := s.identity.ResetPassword(t.Context(), hubItself, email, "")
+	generated, _, err := s.identity.ResetPassword(t.Context(), hubItself, email, "")
 	if err != nil || generated == s.password || generated == "" {
 		t.Fatalf("%q %v", generated, err)
 	}
@@ -291,9 +291,9 @@ func TestANewPasswordEndsEverySessionAndTheOldPassword(t *testing.T) {
 	s.refused(err, "wrong_credentials")
 	s.password = generated
 	s.mustSignIn()
-	_, err = s.identity.ResetPassword(t.Context(), hubItself, email, "short")
+	_, _, err = s.identity.ResetPassword(t.Context(), hubItself, email, "short")
 	s.refused(err, "weak_password")
-	_, err = s.identity.ResetPassword(t.Context(), hubItself, "nobody@example.com", "")
+	_, _, err = s.identity.ResetPassword(t.Context(), hubItself, "nobody@example.com", "")
 	s.refused(err, "not_found")
 }
 
@@ -364,7 +364,7 @@ func TestR30EachChangeIsOneAuditRecord(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	tenant := s.mustSignIn().Current.Organization
-	if _, err := s.identity.ResetPassword(t.Context(), hubItself, email, ""); err != nil {
+	if _, _, err := s.identity.ResetPassword(t.Context(), hubItself, email, ""); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"hub password_reset " + email, "user signed_in " + email,

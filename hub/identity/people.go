@@ -236,17 +236,17 @@ func (i *Identity) UserByEmail(ctx context.Context, email string) (u models.User
 	return u, err
 }
 
-// ResetPassword gives a user a new password and ends every session of that user. It answers with a
-// password that it generated.
+// ResetPassword gives a user a new password and ends whatever the old one has opened: every session,
+// API token, download key and identity token. Who needs a reset may not be the only one who knew
+// the old password. It answers with a password that it generated.
 func (i *Identity) ResetPassword(ctx context.Context, a models.Actor, email, password string) (
-	string, error) {
-	email, err := parseEmail(email)
-	if err != nil {
-		return "", err
+	generated string, revoked Revoked, err error) {
+	if email, err = parseEmail(email); err != nil {
+		return "", Revoked{}, err
 	}
 	hash, generated, err := i.newPassword(ctx, password, email)
 	if err != nil {
-		return "", err
+		return "", Revoked{}, err
 	}
 	err = i.o.Store.Update(ctx, func(tx *store.Tx) error {
 		u, err := tx.Hub().UserByEmail(email)
@@ -256,24 +256,18 @@ func (i *Identity) ResetPassword(ctx context.Context, a models.Actor, email, pas
 		if err != nil {
 			return err
 		}
-		scope := tx.In(u.OrganizationID)
-		if err := scope.SetPassword(u.ID, hash, i.o.Now().UTC()); err != nil {
+		now := i.o.Now().UTC()
+		if revoked, err = i.renewPassword(tx, a, u, hash, "", true, now); err != nil {
 			return err
 		}
-		if _, err := scope.DeleteSessionsOfUser(u.ID, ""); err != nil {
-			return err
-		}
-		if _, err := scope.DeleteChallengesOfUser(u.ID); err != nil {
-			return err
-		}
-		return i.audit(tx, a, i.o.Now().UTC(), models.Change{Organization: u.OrganizationID,
+		return i.audit(tx, a, now, models.Change{Organization: u.OrganizationID,
 			Action: "password_reset", TargetKind: "user", TargetID: string(u.ID),
 			TargetName: u.Email})
 	})
 	if err != nil {
-		return "", err
+		return "", Revoked{}, err
 	}
-	return generated, nil
+	return generated, revoked, nil
 }
 
 func (i *Identity) newPassword(ctx context.Context, given string, near ...string) (

@@ -82,6 +82,14 @@ func (i *Identity) CreateToken(ctx context.Context, a models.Actor, n NewToken) 
 	err = i.o.Store.Update(ctx, func(tx *store.Tx) error {
 		made = token
 		scope := tx.In(a.Organization)
+		// Within the transaction: what ends the sessions must not miss a token that is being made.
+		_, err := scope.SessionOf(a.UserID, a.SessionHash)
+		if errors.Is(err, store.ErrNotFound) {
+			return models.Unauthorized("signed_out")
+		}
+		if err != nil {
+			return err
+		}
 		all, err := scope.APITokens(a.UserID)
 		if err != nil {
 			return err

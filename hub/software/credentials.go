@@ -111,6 +111,14 @@ func (s *Software) Generate(ctx context.Context, a models.Actor, n NewCredential
 	err = s.o.Store.Update(ctx, func(tx *store.Tx) error {
 		made = c
 		scope := tx.In(a.Organization)
+		// Within the transaction: what ends the sessions must not miss a key that is being made.
+		_, err := scope.SessionOf(a.UserID, a.SessionHash)
+		if errors.Is(err, store.ErrNotFound) {
+			return models.Unauthorized("signed_out")
+		}
+		if err != nil {
+			return err
+		}
 		user, err := scope.UserByID(a.UserID)
 		if err != nil {
 			return err
@@ -134,9 +142,9 @@ func (s *Software) Generate(ctx context.Context, a models.Actor, n NewCredential
 			return err
 		}
 		if c.Kind == models.IdentityToken {
-			return s.record(tx, a, credentialChange(made, "identity_token_generated"))
+			return s.record(tx, a, made.Change("identity_token_generated"))
 		}
-		return s.record(tx, a, credentialChange(made, "download_key_generated"))
+		return s.record(tx, a, made.Change("download_key_generated"))
 	})
 	return Generated{Holder: Holder{Credential: made, LapsesAt: lapses},
 		Secret: models.Secret(secret)}, err
@@ -177,15 +185,6 @@ func living(all []models.DownloadCredential, now time.Time) []models.DownloadCre
 	return alive
 }
 
-func credentialChange(c models.DownloadCredential, action string) models.Change {
-	after := map[string]string{"prefix": c.Prefix}
-	if c.ExpiresAt != nil {
-		after["expires_at"] = c.ExpiresAt.Format(time.RFC3339)
-	}
-	return models.Change{Organization: c.OrganizationID, Action: action,
-		TargetKind: "download_credential", TargetID: string(c.ID), TargetName: c.Name, After: after}
-}
-
 // Revoke ends one of the actor's own at once.
 func (s *Software) Revoke(ctx context.Context, a models.Actor, id models.DownloadCredentialID) error {
 	return s.o.Store.Update(ctx, func(tx *store.Tx) error {
@@ -205,9 +204,9 @@ func (s *Software) Revoke(ctx context.Context, a models.Actor, id models.Downloa
 			return err
 		}
 		if c.Kind == models.IdentityToken {
-			return s.record(tx, a, credentialChange(c, "identity_token_revoked"))
+			return s.record(tx, a, c.Change("identity_token_revoked"))
 		}
-		return s.record(tx, a, credentialChange(c, "download_key_revoked"))
+		return s.record(tx, a, c.Change("download_key_revoked"))
 	})
 }
 

@@ -53,7 +53,7 @@ func (s *Software) Rotate(ctx context.Context, caller models.Actor, secret strin
 		if err != nil {
 			return err
 		}
-		return s.record(tx, ActorOf(caller, h), credentialChange(made, "identity_token_rotated"))
+		return s.record(tx, ActorOf(caller, h), made.Change("identity_token_rotated"))
 	})
 	return r, err
 }

@@ -363,7 +363,7 @@ func TestCommandsManagePeopleBesideARunningHub(t *testing.T) {
 	}
 	code, out, errOut := run(t, r.dir, "user", "reset-password", "a@osaka.example")
 	printed := regexp.MustCompile(`password: (\S{20})\n`).FindStringSubmatch(out)
-	if code != 0 || printed == nil {
+	if code != 0 || printed == nil || !strings.Contains(out, "ended: sessions 1, API tokens 0, download keys and identity tokens 0") {
 		t.Fatalf("%d %s %s", code, out, errOut)
 	}
 	if a := r.ask("GET", "/api/admin/v1/session", ""); a.status != 401 {

@@ -214,12 +214,13 @@ func (c command) resetPassword(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	generated, err := c.hub.identity.ResetPassword(ctx, actor(models.Organization{}), n.Email,
+	generated, r, err := c.hub.identity.ResetPassword(ctx, actor(models.Organization{}), n.Email,
 		password)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "gave %s a new password and ended every session\n", n.Email)
+	fmt.Fprintf(c.out, "gave %s a new password; ended: sessions %d, API tokens %d, "+
+		"download keys and identity tokens %d\n", n.Email, r.Sessions, r.APITokens, r.DownloadKeys)
 	printPassword(c.out, generated)
 	return nil
 }

@@ -2,7 +2,7 @@ import { type FormEvent, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useAction } from '../api/action';
 import { client, type Schemas } from '../api/client';
-import { Button, Password } from '../mdc';
+import { Button, Checkbox, Password } from '../mdc';
 import { useSession } from '../session';
 import { help } from '../ui/help';
 import { useNotify } from '../ui/notices';
@@ -14,6 +14,7 @@ export function PasswordForm({ account }: { account: Schemas['Account'] }) {
   const notify = useNotify();
   const { zone } = useSession().organization;
   const [values, setValues] = useState({ current: '', new: '' });
+  const [revoke, setRevoke] = useState(false);
   const [tried, setTried] = useState(false);
   const change = useAction((body: Schemas['ChangePassword']) =>
     client.PUT('/account/password', { body }));
@@ -22,10 +23,11 @@ export function PasswordForm({ account }: { account: Schemas['Account'] }) {
     event?.preventDefault();
     setTried(true);
     if (change.busy || values.current === '' || values.new === '') return;
-    change.run(values, () => {
+    change.run({ ...values, revoke }, () => {
       setValues({ current: '', new: '' });
+      setRevoke(false);
       setTried(false);
-      notify(t('account.passwordChanged'));
+      notify(t(revoke ? 'account.passwordChangedRevoked' : 'account.passwordChanged'));
     });
   };
   const field = (name: 'current' | 'new', label: string, otherwise?: string) => {
@@ -52,6 +54,8 @@ export function PasswordForm({ account }: { account: Schemas['Account'] }) {
       <form className="stack form" noValidate onSubmit={submit}>
         {field('current', t('account.currentPassword'))}
         {field('new', t('account.newPassword'), t('account.passwordHelp'))}
+        <Checkbox name="revoke" label={t('account.revokeToo')} helpText={t('account.revokeTooHelp')}
+          checked={revoke} onChange={(event) => setRevoke(event.target.checked)} />
         <Failure failure={failure && !['current', 'new'].includes(failure.field ?? '')
           ? failure : null} />
         <div className="actions">

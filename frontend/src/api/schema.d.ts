@@ -591,7 +591,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Change the own password; every other session of the person ends. */
+        /** Change the own password; every other session of the person ends and, where that is asked for, every API token, download key and identity token. */
         put: operations["changePassword"];
         post?: never;
         delete?: never;
@@ -1510,6 +1510,8 @@ export interface components {
         ChangePassword: {
             current: string;
             new: string;
+            /** @description API tokens, download keys and identity tokens of the person end as well. */
+            revoke?: boolean;
         };
         SessionList: {
             items: components["schemas"]["SessionItem"][];

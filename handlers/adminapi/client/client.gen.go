@@ -746,6 +746,9 @@ type BeginOidc struct {
 type ChangePassword struct {
 	Current string `json:"current"`
 	New     string `json:"new"`
+
+	// Revoke API tokens, download keys and identity tokens of the person end as well.
+	Revoke *bool `json:"revoke,omitempty"`
 }
 
 // Cluster defines model for Cluster.
@@ -1858,14 +1861,14 @@ type ClientInterface interface {
 	// Corresponds with DELETE /account/passkeys/{passkeyId} (the `RemovePasskey` operationId).
 	RemovePasskey(ctx context.Context, passkeyId PasskeyId, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChangePasswordWithBody Change the own password; every other session of the person ends.
+	// ChangePasswordWithBody Change the own password; every other session of the person ends and, where that is asked for, every API token, download key and identity token.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PUT /account/password (the `ChangePassword` operationId).
 	ChangePasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ChangePassword Change the own password; every other session of the person ends.
+	// ChangePassword Change the own password; every other session of the person ends and, where that is asked for, every API token, download key and identity token.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2586,7 +2589,7 @@ func (c *Client) RemovePasskey(ctx context.Context, passkeyId PasskeyId, reqEdit
 	return c.Client.Do(req)
 }
 
-// ChangePasswordWithBody Change the own password; every other session of the person ends.
+// ChangePasswordWithBody Change the own password; every other session of the person ends and, where that is asked for, every API token, download key and identity token.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2603,7 +2606,7 @@ func (c *Client) ChangePasswordWithBody(ctx context.Context, contentType string,
 	return c.Client.Do(req)
 }
 
-// ChangePassword Change the own password; every other session of the person ends.
+// ChangePassword Change the own password; every other session of the person ends and, where that is asked for, every API token, download key and identity token.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -7000,14 +7003,14 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with DELETE /account/passkeys/{passkeyId} (the `RemovePasskey` operationId).
 	RemovePasskeyWithResponse(ctx context.Context, passkeyId PasskeyId, reqEditors ...RequestEditorFn) (*RemovePasskeyResponse, error)
 
-	// ChangePasswordWithBodyWithResponse Change the own password; every other session of the person ends.
+	// ChangePasswordWithBodyWithResponse Change the own password; every other session of the person ends and, where that is asked for, every API token, download key and identity token.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PUT /account/password (the `ChangePassword` operationId).
 	ChangePasswordWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ChangePasswordResponse, error)
 
-	// ChangePasswordWithResponse Change the own password; every other session of the person ends.
+	// ChangePasswordWithResponse Change the own password; every other session of the person ends and, where that is asked for, every API token, download key and identity token.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10990,7 +10993,7 @@ func (c *ClientWithResponses) RemovePasskeyWithResponse(ctx context.Context, pas
 	return ParseRemovePasskeyResponse(rsp)
 }
 
-// ChangePasswordWithBodyWithResponse Change the own password; every other session of the person ends.
+// ChangePasswordWithBodyWithResponse Change the own password; every other session of the person ends and, where that is asked for, every API token, download key and identity token.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11003,7 +11006,7 @@ func (c *ClientWithResponses) ChangePasswordWithBodyWithResponse(ctx context.Con
 	return ParseChangePasswordResponse(rsp)
 }
 
-// ChangePasswordWithResponse Change the own password; every other session of the person ends.
+// ChangePasswordWithResponse Change the own password; every other session of the person ends and, where that is asked for, every API token, download key and identity token.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -741,6 +741,9 @@ type BeginOidc struct {
 type ChangePassword struct {
 	Current string `json:"current"`
 	New     string `json:"new"`
+
+	// Revoke API tokens, download keys and identity tokens of the person end as well.
+	Revoke *bool `json:"revoke,omitempty"`
 }
 
 // Cluster defines model for Cluster.
@@ -1738,7 +1741,7 @@ type ServerInterface interface {
 	// RemovePasskey Remove a passkey; refused for the last one where the organization demands a second factor.
 	// (DELETE /account/passkeys/{passkeyId})
 	RemovePasskey(ctx echo.Context, passkeyId PasskeyId) error
-	// ChangePassword Change the own password; every other session of the person ends.
+	// ChangePassword Change the own password; every other session of the person ends and, where that is asked for, every API token, download key and identity token.
 	// (PUT /account/password)
 	ChangePassword(ctx echo.Context) error
 	// RenewRecoveryCodes Make new recovery codes; the old ones are worthless from then on.

@@ -138,10 +138,12 @@ func (h *Hub) Person(email string) models.Actor {
 	h.t.Helper()
 	u := models.User{Email: email, Name: email, Role: models.FullAdmin, CreatedAt: h.Clock.Now()}
 	h.must(h.store.Update(h.t.Context(), func(tx *store.Tx) error {
-		return tx.In(h.org.ID).CreateUser(&u)
+		return errors.Join(tx.In(h.org.ID).CreateUser(&u), tx.In(h.org.ID).CreateSession(&models.Session{
+			IDHash: email, UserID: u.ID, CreatedAt: h.Clock.Now(), LastUsedAt: h.Clock.Now(),
+			ExpiresAt: h.Clock.Now().AddDate(1, 0, 0)}))
 	}))
 	a := models.Actor{Kind: models.ActorUser, UserID: u.ID, Organization: h.org.ID, Email: email,
-		Role: u.Role}
+		Role: u.Role, SessionHash: email}
 	h.SignIn(a)
 	return a
 }
