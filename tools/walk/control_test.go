@@ -85,3 +85,8 @@ func (c *control) refuses(typed, sentence string, words ...string) {
 func (c *control) here(words []string) []string { return append(words, "--dir", c.dir) }
 
 func (c *control) file(name string) string { return filepath.Join(c.dir, name) }
+
+// dial tells a machine where this node is.
+func (c *control) dial() []string {
+	return []string{"--dial", c.name + "=" + c.w.address(c.host, 8445)}
+}

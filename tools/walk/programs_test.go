@@ -144,6 +144,20 @@ func (w *world) does(program, typed string, args ...string) string {
 	return out
 }
 
+// program is a file that other programs start: one of ours, by its name.
+func (w *world) program(name string) string {
+	w.t.Helper()
+	self, err := filepath.Abs(os.Args[0])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	path := w.path(name)
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+actAs+"="+name+" exec "+self+" \"$@\"\n"), 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+	return path
+}
+
 func (w *world) eventually(what string, limit time.Duration, holds func() bool) {
 	w.t.Helper()
 	deadline := time.Now().Add(limit)

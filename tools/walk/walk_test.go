@@ -3,7 +3,11 @@ package walk_test
 import (
 	"fmt"
 	"testing"
+
+	"connecthub/nodeclient/vos/vostest"
 )
+
+const sshPort = 2222
 
 // TestTheSixStepsOfTheDocument goes the way of docs/orchestration.md as an administrator does, refusals
 // on the way included.
@@ -14,7 +18,9 @@ func TestTheSixStepsOfTheDocument(t *testing.T) {
 	key := w.stepDownloadKey(h)
 	publisher, subscriber := w.controlNodes(h)
 	w.stepRepository(h, key, publisher, subscriber)
-	fmt.Println("proof 4.1 steps=2")
+	vvb := w.stepOnboard(publisher, subscriber)
+	_ = vvb
+	fmt.Println("proof 4.1 steps=3")
 }
 
 // stepDownloadKey is step 1: the vendor publishes, the administrator makes a key.
@@ -45,4 +51,37 @@ func (w *world) stepRepository(h *hub, key string, publisher, subscriber *contro
 		w.t.Fatal(out)
 	}
 	subscriber.refuses("", publisher.name, "utils", "image-repository", "show")
+}
+
+// stepOnboard is step 3: a VVB, whose trust store knows neither control node at first.
+func (w *world) stepOnboard(publisher, subscriber *control) *vostest.Target {
+	t := w.t
+	publisher.does("", "set", "orchestration", "ssh-port", fmt.Sprint(sshPort))
+	vvb := vostest.New(t, vostest.Options{Host: w.ip(10), Port: sshPort, Product: "VVB",
+		Cluster: "speech", Program: w.program("nodeclient"), More: append(publisher.dial(),
+			subscriber.dial()...)})
+	vvb.Does("vos", "install", vostest.Pack(t, "VVB", "12.6(1)", false).Path)
+	vvb.Does("vos", "package", "record", "ucos.keymanagement.cop.sgn")
+	onboard := func(verb string, more ...string) (int, string) {
+		return vvb.Run(append([]string{"utils", "system", "onboard", verb, "--user", applicationUser,
+			"--password-file", publisher.password, "--cloud-connect", publisher.name}, more...)...)
+	}
+	for _, missing := range []*control{publisher, subscriber} {
+		code, out := onboard("initiate")
+		if code != 1 || !contains(out, missing.name+" is missing in tomcat-trust") {
+			t.Fatalf("%d %s", code, out)
+		}
+		vvb.Does("vos", "cert", "import", missing.file("page.crt"), "--yes")
+	}
+	for asked, why := range map[string]string{w.ip(2): "FQDN", "cc-pub": "FQDN",
+		subscriber.name: "publisher"} {
+		if code, out := onboard("initiate", "--cloud-connect", asked); code != 1 || !contains(out, why) {
+			t.Fatalf("%s: %d %s", asked, code, out)
+		}
+	}
+	code, out := onboard("initiate")
+	if code != 0 || !contains(out, "VVB-Cluster-1 is onboarded") {
+		t.Fatalf("%d %s", code, out)
+	}
+	return vvb
 }
