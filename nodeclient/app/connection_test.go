@@ -28,6 +28,7 @@ import (
 	"connecthub/nodeclient/control/machines"
 	"connecthub/nodeclient/control/remote/sftptest"
 	"connecthub/nodeclient/enroll"
+	"connecthub/nodeclient/host/hosttest"
 )
 
 // loopback is an address of this process alone, so that one port is free at all of them.
@@ -438,15 +439,19 @@ func serve(t *testing.T, dir, address string) {
 			t.Errorf("the agent ended with %d: %s", code, out.String())
 		}
 	})
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+	awaitListener(t, address)
+}
+
+func awaitListener(t *testing.T, address string) {
+	t.Helper()
+	hosttest.Await(t, "something answers at "+address, func() bool {
 		c, err := net.DialTimeout("tcp", address, time.Second)
-		if err == nil {
-			_ = c.Close()
-			return
+		if err != nil {
+			return false
 		}
-		<-time.After(20 * time.Millisecond)
-	}
-	t.Fatalf("nothing answers at %s", address)
+		_ = c.Close()
+		return true
+	})
 }
 
 func getKey(t *testing.T, address, user, password string) (int, string) {

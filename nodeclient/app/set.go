@@ -3,9 +3,6 @@ package app
 import (
 	"errors"
 	"fmt"
-	"os"
-
-	"golang.org/x/term"
 
 	"connecthub/nodeclient/enroll"
 )
@@ -90,25 +87,16 @@ func (s setUserCommand) Run(e *env) error {
 // newPassword is read from a file or asked for twice: never from the command line, which every user
 // of the machine can see.
 func newPassword(e *env, file string) (string, error) {
-	if file != "" {
-		return readLine(file)
+	first, err := e.session.Secret("New password", "password-file", file)
+	if err != nil || file != "" {
+		return first, err
 	}
-	in := int(os.Stdin.Fd())
-	if !term.IsTerminal(in) {
-		return "", errors.New("give the password with --password-file FILE")
+	second, err := e.session.Secret("Once more", "password-file", "")
+	if err != nil {
+		return "", err
 	}
-	var typed [2]string
-	for i, prompt := range []string{"New password: ", "Once more: "} {
-		_, _ = fmt.Fprint(e.err, prompt)
-		text, err := term.ReadPassword(in)
-		_, _ = fmt.Fprintln(e.err)
-		if err != nil {
-			return "", fmt.Errorf("cannot read the password: %w", err)
-		}
-		typed[i] = string(text)
-	}
-	if typed[0] != typed[1] {
+	if first != second {
 		return "", errors.New("the two are not the same; nothing was stored")
 	}
-	return typed[0], nil
+	return first, nil
 }
