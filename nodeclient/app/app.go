@@ -55,7 +55,7 @@ func Main(ctx context.Context, version string, args []string, out, errOut io.Wri
 		log: slog.New(slog.NewTextHandler(errOut, nil))}
 	e.session = &console.Session{Ctx: ctx, Dir: defaultDir, Who: whoami(), Lang: language(),
 		Version: version, In: os.Stdin, Out: out, Err: errOut, Now: e.now, Self: os.Executable,
-		Log: e.log}
+		Log: e.log, ByHand: e.byHand}
 	return e.execute(&commands{}, "nodeclient", args)
 }
 

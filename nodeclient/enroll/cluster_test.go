@@ -35,7 +35,7 @@ func join(t *testing.T, dir, peer, secret string) error {
 // serving waits until the publisher listens.
 func serving(t *testing.T, e *enroll.Enrollment, peer string) {
 	t.Helper()
-	background(t, e.ServePeers)
+	background(t, func(ctx context.Context) error { return e.ServePeers(ctx) })
 	eventually(t, "the publisher listens", func() bool {
 		c, err := net.DialTimeout("tcp", peer, time.Second)
 		if err == nil {

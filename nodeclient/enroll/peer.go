@@ -129,7 +129,7 @@ func fetchCertificate(ctx context.Context, dir string, c Config, s Secret) error
 	once := &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
 		DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}}
 	err = peerPost(ctx, once, "https://"+string(s.Publisher)+pathPeerJoin,
-		peerJoin{FQDN: c.FQDN, CSR: csr, Proof: p}, &joined)
+		maxPeerBody, peerJoin{FQDN: c.FQDN, CSR: csr, Proof: p}, &joined)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func dialPinned(ctx context.Context, c Config, s Secret) (*tls.Conn, error) {
 	return conn.(*tls.Conn), nil
 }
 
-func peerPost(ctx context.Context, c *http.Client, address string, in, out any) error {
+func peerPost(ctx context.Context, c *http.Client, address string, limit int64, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return fmt.Errorf("cannot write the message: %w", err)
@@ -182,7 +182,7 @@ func peerPost(ctx context.Context, c *http.Client, address string, in, out any) 
 		return fmt.Errorf("cannot reach the publisher: %w", err)
 	}
 	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, maxPeerBody))
+	text, err := io.ReadAll(io.LimitReader(res.Body, limit))
 	if err != nil {
 		return fmt.Errorf("cannot read the publisher's answer: %w", err)
 	}
@@ -193,7 +193,7 @@ func peerPost(ctx context.Context, c *http.Client, address string, in, out any) 
 }
 
 // ServePeers answers the subscribers of this publisher until ctx ends.
-func (e *Enrollment) ServePeers(ctx context.Context) error {
+func (e *Enrollment) ServePeers(ctx context.Context, handlers ...PeerHandler) error {
 	folder := filepath.Join(e.o.Dir, clusterDir)
 	cert, err := tls.LoadX509KeyPair(filepath.Join(folder, certFile), filepath.Join(folder, certKeyFile))
 	if err != nil {
@@ -215,6 +215,9 @@ func (e *Enrollment) ServePeers(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+pathPeerJoin, e.peerJoin)
 	mux.HandleFunc("POST "+pathPeerTicket, e.peerTicket)
+	for _, h := range handlers {
+		mux.HandleFunc("POST "+h.Path, e.forMembers(h))
+	}
 	// What strangers do wrong on this port is no news.
 	server := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0),
 		ReadHeaderTimeout: connectDeadline,
@@ -311,14 +314,8 @@ func (e *Enrollment) addMember(name models.FQDN) error {
 
 // peerTicket hands a known member a join ticket of the hub, once the publisher itself is registered.
 func (e *Enrollment) peerTicket(w http.ResponseWriter, r *http.Request) {
-	if len(r.TLS.VerifiedChains) == 0 {
-		http.Error(w, "a member's certificate is needed", http.StatusForbidden)
-		return
-	}
-	name := models.FQDN(r.TLS.PeerCertificates[0].Subject.CommonName)
-	names, err := Members(e.o.Dir)
-	if err != nil || !slices.Contains(names, name) {
-		http.Error(w, "no member of this cluster", http.StatusForbidden)
+	name, ok := e.memberOf(w, r)
+	if !ok {
 		return
 	}
 	if e.Identity() == nil {
@@ -336,27 +333,10 @@ func (e *Enrollment) peerTicket(w http.ResponseWriter, r *http.Request) {
 // FollowPublisher joins this subscriber to the hub through its publisher, whenever it has no
 // identity and the publisher has one, until ctx ends.
 func (e *Enrollment) FollowPublisher(ctx context.Context, failed func(error)) error {
-	folder := filepath.Join(e.o.Dir, clusterDir)
-	cert, err := tls.LoadX509KeyPair(filepath.Join(folder, certFile), filepath.Join(folder, certKeyFile))
-	if err != nil {
-		return fmt.Errorf("cannot reach the cluster: %w", err)
-	}
-	ca, err := readCert(filepath.Join(folder, caCertFile))
+	peer, err := e.peerClient()
 	if err != nil {
 		return err
 	}
-	pool := x509.NewCertPool()
-	pool.AddCert(ca)
-	dialer := &net.Dialer{Timeout: connectDeadline}
-	peer := &http.Client{Timeout: callDeadline, Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: pool,
-			Certificates: []tls.Certificate{cert}},
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if to, ok := e.config.Dial[string(e.config.Publisher)]; ok {
-				address = to
-			}
-			return dialer.DialContext(ctx, network, address)
-		}}}
 	for {
 		if e.free() == nil {
 			if err := e.joinThrough(ctx, peer); err != nil && ctx.Err() == nil {
@@ -374,7 +354,7 @@ func (e *Enrollment) FollowPublisher(ctx context.Context, failed func(error)) er
 func (e *Enrollment) joinThrough(ctx context.Context, peer *http.Client) error {
 	var answer peerTicket
 	address := "https://" + net.JoinHostPort(string(e.config.Publisher), "8446") + pathPeerTicket
-	if err := peerPost(ctx, peer, address, struct{}{}, &answer); err != nil || answer.Ticket == "" {
+	if err := peerPost(ctx, peer, address, maxPeerBody, struct{}{}, &answer); err != nil || answer.Ticket == "" {
 		return err
 	}
 	return e.Join(ctx, answer.Ticket)

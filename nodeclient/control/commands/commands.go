@@ -16,6 +16,8 @@ type Utils struct {
 }
 
 type utilsSystem struct {
+	Upgrade   systemUpgrade    `cmd:"" help:"Install a version of Cloud Connect itself."`
+	Switch    systemSwitch     `cmd:"" help:"Switch between the two versions of Cloud Connect itself."`
 	Inventory inventoryCommand `cmd:"" help:"Export, import, check and show inventory.conf."`
 	Onboard   onboardCommand   `cmd:"" help:"This VOS cluster, and the control nodes that orchestrate it."`
 }

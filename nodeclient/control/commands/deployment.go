@@ -25,6 +25,7 @@ import (
 type utilsDeployment struct {
 	TestConnection      testConnection      `cmd:"" help:"Test password-less SSH to machines of the inventory, for both control nodes."`
 	CheckAuthorizedKeys checkAuthorizedKeys `cmd:"" help:"Judge a copy of an authorized_keys file; nothing is changed."`
+	Show                deploymentShow      `cmd:"" help:"Show how far orchestration is."`
 	HostKey             hostKeyCommand      `cmd:"" help:"List, confirm and forget the host keys of the machines."`
 }
 

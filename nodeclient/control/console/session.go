@@ -39,6 +39,9 @@ type Session struct {
 	Now     func() time.Time
 	Self    func() (string, error) // the path of this program
 	Log     *slog.Logger
+	// ByHand does what stops this node's own services: under a permit of the hub where the node is
+	// registered, without one only as the caller was told (R33).
+	ByHand func(s *Session, work models.HandWork, withoutPermit bool) error
 }
 
 // Common are the flags of every command. They stand on the branches of the tree, so that a command of

@@ -132,6 +132,31 @@ func (s *Store) Import(text []byte, base int, by, from string) (Version, error) 
 	return fresh, nil
 }
 
+// Adopt takes a publisher's versions in the place of this node's, the oldest first, as a subscriber does.
+// It refuses what is no history of inventories: then nothing is replaced.
+func (s *Store) Adopt(versions []Version) error {
+	if len(versions) > Kept {
+		return fmt.Errorf("cannot take %d versions of the inventory", len(versions))
+	}
+	for i, v := range versions {
+		if v.Number < 1 || i > 0 && v.Number <= versions[i-1].Number || len(v.Text) > inventory.MaxBytes ||
+			len(v.By) > maxOrigin || len(v.From) > maxOrigin {
+			return errors.New("cannot take the versions of the inventory: they are not in order")
+		}
+	}
+	if n := len(versions); n > 0 {
+		if _, found := inventory.Parse(versions[n-1].Text); len(found) > 0 {
+			return fmt.Errorf("cannot take the inventory: %w", found)
+		}
+	}
+	unlock, err := s.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return atomicfile.WriteJSON(filepath.Join(s.dir, fileName), document{Versions: versions})
+}
+
 // lock lets one import at a time decide which version it replaces. Unlocking is said, not left to
 // closing: a process that is just being started may hold the same file for a moment.
 func (s *Store) lock() (unlock func(), err error) {

@@ -34,6 +34,8 @@ type pin struct {
 	Key   []byte    `json:"key"` // in SSH's form
 	Added time.Time `json:"added"`
 	By    string    `json:"by"`
+	// Given: it came from the publisher of the cluster, and goes when that forgets it.
+	Given bool `json:"given,omitempty"`
 }
 
 // Of answers the key of HOST:PORT, or ErrKeyUnknown.
@@ -64,6 +66,11 @@ func (p *Pins) read() (map[string]pin, error) {
 
 // Confirm keeps the first key of an address. It refuses another one until the first is forgotten.
 func (p *Pins) Confirm(address string, key ssh.PublicKey, by string) error {
+	unlock, err := p.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	all, err := p.read()
 	if err != nil {
 		return err
@@ -80,6 +87,11 @@ func (p *Pins) Confirm(address string, key ssh.PublicKey, by string) error {
 
 // Forget drops the key of HOST:PORT, for a server that was installed anew.
 func (p *Pins) Forget(address string) error {
+	unlock, err := p.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	all, err := p.read()
 	if err != nil {
 		return err

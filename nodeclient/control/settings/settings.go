@@ -158,6 +158,47 @@ func (s *Store) Apply(docs []Document) ([]Name, error) {
 	return applied, nil
 }
 
+// Adopt makes the documents that replicate exactly those of a publisher's Snapshot, also where this
+// node had later ones of its own; whoever calls has judged that the snapshot is the publisher's latest. It
+// answers what has changed.
+func (s *Store) Adopt(docs []Document) ([]Name, error) {
+	given := map[Name]Document{}
+	for _, d := range docs {
+		if err := d.check(); err != nil {
+			return nil, err
+		}
+		given[d.Name] = d
+	}
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	var changed []Name
+	for name, replicated := range names() {
+		d, ok := given[name]
+		present, err := s.load(name)
+		switch {
+		case err != nil:
+			return changed, err
+		case !replicated || !ok && present.Revision == 0:
+			continue
+		case ok && d.Meta == present.Meta && equal(d.Body, present.Body):
+			continue
+		case ok:
+			err = s.save(d)
+		default:
+			err = atomicfile.Remove(s.path(name))
+		}
+		if err != nil {
+			return changed, err
+		}
+		changed = append(changed, name)
+	}
+	slices.Sort(changed)
+	return changed, nil
+}
+
 func (d Document) check() error {
 	switch {
 	case !d.Name.Replicated():

@@ -1,0 +1,104 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"connecthub/models"
+	"connecthub/nodeclient/control/gate"
+	"connecthub/nodeclient/control/keys"
+	"connecthub/nodeclient/control/procedure"
+	"connecthub/nodeclient/control/replica"
+	"connecthub/nodeclient/enroll"
+)
+
+// followEvery is how far a subscriber may be behind its publisher.
+const followEvery = 5 * time.Second
+
+// replica is this node's side of the replication.
+func (n *node) replica() *replica.Node {
+	return replica.New(replica.Options{Dir: n.dir, Parts: replica.Parts(n.dir, n.e.now),
+		Key: func() (keys.Public, error) {
+			c := n.settings()
+			return keys.OwnPublic(n.dir, c.Role, c.FQDN)
+		}, Status: n.controlStatus, Now: n.e.now})
+}
+
+// replicas is how the publisher answers its subscribers.
+func (n *node) replicas() enroll.PeerHandler {
+	r := n.replica()
+	return enroll.PeerHandler{Path: replica.Path, Limit: replica.MaxRequest,
+		Answer: func(_ context.Context, member models.FQDN, body []byte) (any, error) {
+			var in replica.Request
+			dec := json.NewDecoder(bytes.NewReader(body))
+			if err := dec.Decode(&in); err != nil {
+				return nil, fmt.Errorf("cannot read the request: %w", err)
+			}
+			return r.Answer(member, in)
+		}}
+}
+
+// replicate keeps this subscriber like its publisher until ctx ends. What fails is tried again; it
+// stands in the state that progress-HA shows.
+func (n *node) replicate(ctx context.Context) error {
+	ask, err := n.enrollment.AskPublisher(replica.Path, replica.MaxResponse)
+	if err != nil {
+		return err
+	}
+	r, said := n.replica(), ""
+	for {
+		err := r.Follow(ctx, ask)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // the caller ended it
+		}
+		text := ""
+		if err != nil {
+			text = err.Error()
+		}
+		if text != said && text != "" {
+			n.e.log.Warn("not replicated", "error", err)
+		}
+		said = text
+		pause(ctx, followEvery)
+	}
+}
+
+// controlStatus is what the other control node is told of this one.
+func (n *node) controlStatus() (replica.Status, error) {
+	s := replica.Status{Node: n.settings().FQDN, Version: installedVersion(n.slots),
+		At: n.e.now().UTC()}
+	last, err := procedure.Last(n.dir)
+	switch {
+	case errors.Is(err, procedure.ErrNone):
+	case err != nil:
+		return s, err
+	default:
+		s.Operation = operationOf(last)
+	}
+	note, busy, err := gate.Busy(n.dir, gate.Orchestration)
+	if err != nil || !busy {
+		if o := s.Operation; o != nil && o.Status == string(procedure.Running) {
+			o.Status = "interrupted"
+		}
+		return s, err
+	}
+	if s.Operation == nil || s.Operation.Status != string(procedure.Running) {
+		s.Operation = &replica.Operation{What: note.What, Who: note.Who, Began: note.Since,
+			Status: string(procedure.Running)}
+	}
+	return s, nil
+}
+
+func operationOf(p procedure.State) *replica.Operation {
+	o := &replica.Operation{What: p.Plan.Kind.Title("en"), Who: p.Plan.By, Status: string(p.Status),
+		Began: p.Began, Ended: p.Ended}
+	for i, t := range p.Tasks {
+		o.Tasks = append(o.Tasks, replica.Task{Machine: p.Plan.Tasks[i].Name,
+			Status: string(t.Status), Detail: t.Detail})
+	}
+	return o
+}
