@@ -265,10 +265,10 @@ func (t tailLog) Run(s *console.Session) error {
 	if t.Follow == nil && !s.Terminal() || t.Follow != nil && !*t.Follow {
 		return nil
 	}
-	return follow(s, name, int64(len(text)))
+	return followLog(s, name, int64(len(text)))
 }
 
-func follow(s *console.Session, name string, from int64) error {
+func followLog(s *console.Session, name string, from int64) error {
 	f, err := logs.Read(s.Dir, name)
 	if err != nil {
 		return err
