@@ -17,6 +17,7 @@ func Codes() []Code {
 var sentences = map[Code]text{
 	CodeInternal: {"Something went wrong in the hub. Try again; if it happens again, give your vendor the tracking ID.",
 		"ハブで問題が発生しました。もう一度お試しください。繰り返す場合は、トラッキング ID をベンダーにお知らせください。"},
+	"invalid_cloud_view": {"What is shown of a contact center is not of the expected form.", "表示するコンタクトセンターの情報が想定した形式ではありません。"},
 	"not_found":          {"This does not exist.", "見つかりません。"},
 	"forbidden":          {"Your role does not allow this.", "この操作を行う権限がありません。"},
 	"signed_out":         {"You are not signed in, or your session has ended. Sign in again.", "サインインしていないか、セッションが終了しました。もう一度サインインしてください。"},

@@ -96,6 +96,7 @@ func Access() map[string]Who {
 		"listClusters":     reads,
 		"getCluster":       reads,
 		"listHistory":      reads,
+		"getCloudView":     reads,
 		"previewSchedules": reads,
 		"saveSchedules":    changes,
 		"postpone":         changes,

@@ -74,8 +74,12 @@ func newTenant(t *testing.T, s *store.Store, name string) *tenant {
 		FQDN: "new." + fqdn, State: models.RegistrationExpired, SecretHash: "secret of " + name,
 		UserID: x.victim.ID, RequestedBy: "Victim of " + name, SessionHash: "session of " + name,
 		CreatedAt: now, ExpiresAt: now.Add(models.RegistrationTTL), EndedAt: &now}
+	view := models.CloudView{ClusterID: c.ID, NodeID: n.ID, EnabledAt: now, ReceivedAt: now,
+		Document: models.CloudDocument{DeploymentName: "Deployment of " + name, DeploymentType: "UCCE-2000-Agents",
+			Machines: []models.CloudMachine{{Product: "PG", Group: "PG1", Name: "pga." + string(fqdn), Side: "A"}}}}
 	must(t, s.Update(t.Context(), func(tx *store.Tx) error {
-		return errors.Join(tx.In(o.ID).CreatePermit(&p), tx.In(o.ID).CreateRegistration(&reg))
+		return errors.Join(tx.In(o.ID).CreatePermit(&p), tx.In(o.ID).CreateRegistration(&reg),
+			tx.In(o.ID).CreateCloudView(&view))
 	}))
 	x.id = o.ID
 	x.values = map[string]string{"clusterId": string(c.ID), "clusterName": c.DisplayName,

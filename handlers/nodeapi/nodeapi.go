@@ -44,6 +44,7 @@ func Register(e *echo.Echo, f *fleet.Fleet) {
 	post(wire.PathPoll, a.poll)
 	post(wire.PathPermits+":id/confirm", a.confirm)
 	post(wire.PathLocal, a.local)
+	post(wire.PathCloudView, a.cloudView)
 }
 
 func (a api) inspect(c echo.Context) error {
@@ -185,6 +186,20 @@ func (a api) local(c echo.Context) error {
 		return err
 	}
 	answer, err := a.fleet.Local(c.Request().Context(), node, r)
+	return reply(c, answer, err)
+}
+
+// cloudView keeps or deletes what a cluster shows in the console.
+func (a api) cloudView(c echo.Context) error {
+	node, err := a.node(c)
+	if err != nil {
+		return err
+	}
+	var r wire.CloudViewRequest
+	if err := handlers.ReadJSON(c, &r); err != nil {
+		return err
+	}
+	answer, err := a.fleet.CloudView(c.Request().Context(), node, r)
 	return reply(c, answer, err)
 }
 

@@ -88,6 +88,10 @@ func (w *nodeWall) nodeRoutes() map[string]func(v map[string]string) any {
 		wire.PathLocal: func(v map[string]string) any {
 			return wire.LocalRequest{What: models.HandUpgrade, Version: "9.0.0", Digest: v["digest"], Poll: n.request()}
 		},
+		wire.PathCloudView: func(v map[string]string) any {
+			return wire.CloudViewRequest{Document: &models.CloudDocument{DeploymentType: "UCCE-2000-Agents",
+				Machines: []models.CloudMachine{{Product: "PG", Group: "PG1", Name: v["member"], Side: "A"}}}}
+		},
 		wire.PathBundles + ":digest": func(map[string]string) any { return nil },
 	}
 }

@@ -182,6 +182,8 @@ func kinds() map[string]kind {
 		"maintenance_left":    {Clusters, "Maintenance Mode Was Left", "メンテナンスモードが解除されました"},
 		"health_changed":      {Clusters, "Node Health Changed", "ノードの稼働状態が変わりました"},
 		"version_changed":     {Clusters, "Node Version Changed", "ノードのバージョンが変わりました"},
+		"cloud_view_enabled":  {Clusters, "Cloud View Was Enabled", "クラウドビューが有効になりました"},
+		"cloud_view_disabled": {Clusters, "Cloud View Was Disabled", "クラウドビューが無効になりました"},
 		"version_adopted":     {Clusters, "Node Version Was Adopted", "ノードのバージョンが引き継がれました"},
 
 		"schedules_saved":     {Schedules, "Upgrade Schedule Was Updated", "アップグレードスケジュールが更新されました"},

@@ -49,4 +49,6 @@ const (
 	ActionKeyRotated             Action = "key_rotated"
 	ActionKeyAdopted             Action = "key_adopted"
 	ActionNodeQuarantined        Action = "node_quarantined"
+	ActionCloudViewBegun         Action = "cloud_view_enabled"
+	ActionCloudViewEnded         Action = "cloud_view_disabled"
 )

@@ -317,6 +317,9 @@ func (f *Fleet) Deregister(ctx context.Context, a Actor, id models.ClusterID, t 
 		if err := f.endReplacements(w, s, ""); err != nil {
 			return err
 		}
+		if err := w.showNothing(s); err != nil {
+			return err
+		}
 		w.recordCluster(ActionClusterDeregistered, nil, nil)
 		w.gone = true // it leaves the roster
 		w.after = func() error { return s.Deregister(id, w.now) }

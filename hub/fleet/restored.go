@@ -63,6 +63,9 @@ func void(h *store.Hub, done *Restored, now time.Time) error {
 	if err := h.VoidHeadless(now); err != nil {
 		return err
 	}
+	if err := h.VoidCloudViews(); err != nil {
+		return err
+	}
 	offers, err := h.WithdrawOffers(string(models.ReasonRestoredHub), now)
 	if err != nil {
 		return err

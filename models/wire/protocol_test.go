@@ -33,7 +33,7 @@ func messages() map[string]any {
 		wire.Claim{}, wire.ClaimResponse{}, wire.DenyRequest{}, wire.StatusRequest{},
 		wire.StatusResponse{}, wire.TicketsRequest{}, wire.TicketsResponse{}, wire.JoinRequest{},
 		wire.JoinResponse{}, wire.TokenRequest{}, wire.TokenResponse{}, wire.PollRequest{},
-		wire.PollResponse{}, wire.LocalRequest{}, wire.LocalResponse{}, wire.PermitClaims{}, wire.ConfirmRequest{}, wire.ConfirmResponse{},
+		wire.PollResponse{}, wire.CloudViewRequest{}, wire.CloudViewResponse{}, wire.LocalRequest{}, wire.LocalResponse{}, wire.PermitClaims{}, wire.ConfirmRequest{}, wire.ConfirmResponse{},
 		wire.Problem{}, wire.StatementClaims{}, wire.AssertionClaims{}, wire.ProofClaims{},
 		wire.RotateRequest{}, wire.RotationClaims{}, wire.RotateResponse{},
 		wire.ChainRequest{}, wire.LinkClaims{}, wire.ChainClaims{}} {
@@ -114,7 +114,7 @@ func TestTheProtocolPageNamesEveryPathAndEverySignature(t *testing.T) {
 		wire.PathBundles, wire.TypeTicket, wire.TypeJoin, wire.TypeClaim, wire.TypeAssertion,
 		wire.TypeAccess, wire.TypePermit, wire.TypeStatement, wire.PathKeys, wire.TypeProof,
 		wire.TypeRotation, wire.HeaderNonce, wire.CodeUseNonce, wire.CodeProofReplayed,
-		wire.CodeStaleCredential, wire.PathChain, wire.TypeLink, wire.TypeChain} {
+		wire.CodeStaleCredential, wire.PathChain, wire.PathCloudView, wire.TypeLink, wire.TypeChain} {
 		if !strings.Contains(text, word) {
 			t.Errorf("the page does not name %s", word)
 		}

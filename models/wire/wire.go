@@ -27,6 +27,7 @@ const (
 	PathPoll           = "/api/node/v1/poll"
 	PathPermits        = "/api/node/v1/permits/" // + id + "/confirm"
 	PathLocal          = "/api/node/v1/permits/local"
+	PathCloudView      = "/api/node/v1/cloud-view"
 	PathBundles        = "/depot/bundles/" // + digest
 )
 

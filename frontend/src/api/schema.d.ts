@@ -285,6 +285,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/clusters/{clusterId}/cloud-view": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                clusterId: components["parameters"]["clusterId"];
+            };
+            cookie?: never;
+        };
+        /** What the cluster's control node shows of its contact center, while its own administrator lets it. */
+        get: operations["getCloudView"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/clusters/{clusterId}/permits/{permitId}/override": {
         parameters: {
             query?: never;
@@ -1411,6 +1430,53 @@ export interface components {
             actor?: string;
             sentence: string;
         };
+        /** @description Read-only. Where it is not enabled, nothing is held: an administrator of the node enables it there (utils cloud-view enable). */
+        CloudView: {
+            enabled: boolean;
+            /** Format: date-time */
+            enabled_at?: string;
+            /** Format: date-time */
+            received_at?: string;
+            /**
+             * Format: date-time
+             * @description By the node's clock.
+             */
+            taken_at?: string;
+            deployment_name?: string;
+            deployment_type?: string;
+            /** @description 0 where none was imported yet. */
+            inventory_version?: number;
+            machines: components["schemas"]["CloudMachine"][];
+            /** @description Machines that had no room. */
+            omitted: number;
+            procedures: components["schemas"]["CloudProcedure"][];
+            connections: components["schemas"]["CloudOutcome"][];
+        };
+        CloudMachine: {
+            product: string;
+            group: string;
+            name: string;
+            side: string;
+            type?: string;
+        };
+        CloudProcedure: {
+            kind: string;
+            status: string;
+            /** Format: date-time */
+            began_at: string;
+            /** Format: date-time */
+            ended_at?: string;
+            machines: components["schemas"]["CloudOutcome"][];
+        };
+        CloudOutcome: {
+            name: string;
+            status: string;
+            code?: string;
+            from?: string;
+            to?: string;
+            /** Format: date-time */
+            at?: string;
+        };
         Release: {
             id: string;
             version: string;
@@ -2280,6 +2346,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HistoryList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getCloudView: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                clusterId: components["parameters"]["clusterId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is shown. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CloudView"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -751,6 +751,55 @@ type ChangePassword struct {
 	Revoke *bool `json:"revoke,omitempty"`
 }
 
+// CloudMachine defines model for CloudMachine.
+type CloudMachine struct {
+	Group   string  `json:"group"`
+	Name    string  `json:"name"`
+	Product string  `json:"product"`
+	Side    string  `json:"side"`
+	Type    *string `json:"type,omitempty"`
+}
+
+// CloudOutcome defines model for CloudOutcome.
+type CloudOutcome struct {
+	At     *time.Time `json:"at,omitempty"`
+	Code   *string    `json:"code,omitempty"`
+	From   *string    `json:"from,omitempty"`
+	Name   string     `json:"name"`
+	Status string     `json:"status"`
+	To     *string    `json:"to,omitempty"`
+}
+
+// CloudProcedure defines model for CloudProcedure.
+type CloudProcedure struct {
+	BeganAt  time.Time      `json:"began_at"`
+	EndedAt  *time.Time     `json:"ended_at,omitempty"`
+	Kind     string         `json:"kind"`
+	Machines []CloudOutcome `json:"machines"`
+	Status   string         `json:"status"`
+}
+
+// CloudView Read-only. Where it is not enabled, nothing is held: an administrator of the node enables it there (utils cloud-view enable).
+type CloudView struct {
+	Connections    []CloudOutcome `json:"connections"`
+	DeploymentName *string        `json:"deployment_name,omitempty"`
+	DeploymentType *string        `json:"deployment_type,omitempty"`
+	Enabled        bool           `json:"enabled"`
+	EnabledAt      *time.Time     `json:"enabled_at,omitempty"`
+
+	// InventoryVersion 0 where none was imported yet.
+	InventoryVersion *int           `json:"inventory_version,omitempty"`
+	Machines         []CloudMachine `json:"machines"`
+
+	// Omitted Machines that had no room.
+	Omitted    int              `json:"omitted"`
+	Procedures []CloudProcedure `json:"procedures"`
+	ReceivedAt *time.Time       `json:"received_at,omitempty"`
+
+	// TakenAt By the node's clock.
+	TakenAt *time.Time `json:"taken_at,omitempty"`
+}
+
 // Cluster defines model for Cluster.
 type Cluster struct {
 	DisplayName string  `json:"display_name"`
@@ -1939,6 +1988,11 @@ type ClientInterface interface {
 	// Corresponds with GET /clusters/{clusterId} (the `GetCluster` operationId).
 	GetCluster(ctx context.Context, clusterId ClusterId, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetCloudView What the cluster's control node shows of its contact center, while its own administrator lets it.
+	//
+	// Corresponds with GET /clusters/{clusterId}/cloud-view (the `GetCloudView` operationId).
+	GetCloudView(ctx context.Context, clusterId ClusterId, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// DeregisterWithBody End the cluster's registration; its display name is typed again (R6).
 	//
 	// Takes any type of body and a specified content type.
@@ -2797,6 +2851,21 @@ func (c *Client) ListClusters(ctx context.Context, params *ListClustersParams, r
 // Corresponds with GET /clusters/{clusterId} (the `GetCluster` operationId).
 func (c *Client) GetCluster(ctx context.Context, clusterId ClusterId, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetClusterRequest(c.Server, clusterId)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetCloudView What the cluster's control node shows of its contact center, while its own administrator lets it.
+//
+// Corresponds with GET /clusters/{clusterId}/cloud-view (the `GetCloudView` operationId).
+func (c *Client) GetCloudView(ctx context.Context, clusterId ClusterId, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetCloudViewRequest(c.Server, clusterId)
 	if err != nil {
 		return nil, err
 	}
@@ -4923,6 +4992,40 @@ func NewGetClusterRequest(server string, clusterId ClusterId) (*http.Request, er
 	}
 
 	operationPath := fmt.Sprintf("/clusters/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetCloudViewRequest constructs an http.Request for the GetCloudView method
+func NewGetCloudViewRequest(server string, clusterId ClusterId) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "clusterId", clusterId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/clusters/%s/cloud-view", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -7101,6 +7204,13 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /clusters/{clusterId} (the `GetCluster` operationId).
 	GetClusterWithResponse(ctx context.Context, clusterId ClusterId, reqEditors ...RequestEditorFn) (*GetClusterResponse, error)
 
+	// GetCloudViewWithResponse What the cluster's control node shows of its contact center, while its own administrator lets it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /clusters/{clusterId}/cloud-view (the `GetCloudView` operationId).
+	GetCloudViewWithResponse(ctx context.Context, clusterId ClusterId, reqEditors ...RequestEditorFn) (*GetCloudViewResponse, error)
+
 	// DeregisterWithBodyWithResponse End the cluster's registration; its display name is typed again (R6).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -8527,6 +8637,54 @@ func (r GetClusterResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetClusterResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type GetCloudViewResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CloudView
+	// ApplicationproblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationproblemJSONDefault *Problem
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetCloudViewResponse) GetJSON200() *CloudView {
+	return r.JSON200
+}
+
+// GetApplicationproblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetCloudViewResponse) GetApplicationproblemJSONDefault() *Problem {
+	return r.ApplicationproblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetCloudViewResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetCloudViewResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetCloudViewResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetCloudViewResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11175,6 +11333,19 @@ func (c *ClientWithResponses) GetClusterWithResponse(ctx context.Context, cluste
 	return ParseGetClusterResponse(rsp)
 }
 
+// GetCloudViewWithResponse What the cluster's control node shows of its contact center, while its own administrator lets it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /clusters/{clusterId}/cloud-view (the `GetCloudView` operationId).
+func (c *ClientWithResponses) GetCloudViewWithResponse(ctx context.Context, clusterId ClusterId, reqEditors ...RequestEditorFn) (*GetCloudViewResponse, error) {
+	rsp, err := c.GetCloudView(ctx, clusterId, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetCloudViewResponse(rsp)
+}
+
 // DeregisterWithBodyWithResponse End the cluster's registration; its display name is typed again (R6).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -12751,6 +12922,39 @@ func ParseGetClusterResponse(rsp *http.Response) (*GetClusterResponse, error) {
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
 		var dest Cluster
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSONDefault = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseGetCloudViewResponse parses an HTTP response from a GetCloudViewWithResponse call
+func ParseGetCloudViewResponse(rsp *http.Response) (*GetCloudViewResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetCloudViewResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CloudView
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}

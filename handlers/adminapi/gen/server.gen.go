@@ -746,6 +746,55 @@ type ChangePassword struct {
 	Revoke *bool `json:"revoke,omitempty"`
 }
 
+// CloudMachine defines model for CloudMachine.
+type CloudMachine struct {
+	Group   string  `json:"group"`
+	Name    string  `json:"name"`
+	Product string  `json:"product"`
+	Side    string  `json:"side"`
+	Type    *string `json:"type,omitempty"`
+}
+
+// CloudOutcome defines model for CloudOutcome.
+type CloudOutcome struct {
+	At     *time.Time `json:"at,omitempty"`
+	Code   *string    `json:"code,omitempty"`
+	From   *string    `json:"from,omitempty"`
+	Name   string     `json:"name"`
+	Status string     `json:"status"`
+	To     *string    `json:"to,omitempty"`
+}
+
+// CloudProcedure defines model for CloudProcedure.
+type CloudProcedure struct {
+	BeganAt  time.Time      `json:"began_at"`
+	EndedAt  *time.Time     `json:"ended_at,omitempty"`
+	Kind     string         `json:"kind"`
+	Machines []CloudOutcome `json:"machines"`
+	Status   string         `json:"status"`
+}
+
+// CloudView Read-only. Where it is not enabled, nothing is held: an administrator of the node enables it there (utils cloud-view enable).
+type CloudView struct {
+	Connections    []CloudOutcome `json:"connections"`
+	DeploymentName *string        `json:"deployment_name,omitempty"`
+	DeploymentType *string        `json:"deployment_type,omitempty"`
+	Enabled        bool           `json:"enabled"`
+	EnabledAt      *time.Time     `json:"enabled_at,omitempty"`
+
+	// InventoryVersion 0 where none was imported yet.
+	InventoryVersion *int           `json:"inventory_version,omitempty"`
+	Machines         []CloudMachine `json:"machines"`
+
+	// Omitted Machines that had no room.
+	Omitted    int              `json:"omitted"`
+	Procedures []CloudProcedure `json:"procedures"`
+	ReceivedAt *time.Time       `json:"received_at,omitempty"`
+
+	// TakenAt By the node's clock.
+	TakenAt *time.Time `json:"taken_at,omitempty"`
+}
+
 // Cluster defines model for Cluster.
 type Cluster struct {
 	DisplayName string  `json:"display_name"`
@@ -1777,6 +1826,9 @@ type ServerInterface interface {
 	// GetCluster One cluster with its nodes, schedules, next upgrade and rollout.
 	// (GET /clusters/{clusterId})
 	GetCluster(ctx echo.Context, clusterId ClusterId) error
+	// GetCloudView What the cluster's control node shows of its contact center, while its own administrator lets it.
+	// (GET /clusters/{clusterId}/cloud-view)
+	GetCloudView(ctx echo.Context, clusterId ClusterId) error
 	// Deregister End the cluster's registration; its display name is typed again (R6).
 	// (POST /clusters/{clusterId}/deregister)
 	Deregister(ctx echo.Context, clusterId ClusterId) error
@@ -2296,6 +2348,22 @@ func (w *ServerInterfaceWrapper) GetCluster(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetCluster(ctx, clusterId)
+	return err
+}
+
+// GetCloudView converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCloudView(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "clusterId" -------------
+	var clusterId ClusterId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "clusterId", ctx.Param("clusterId"), &clusterId, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter clusterId: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCloudView(ctx, clusterId)
 	return err
 }
 
@@ -3076,6 +3144,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/clusters/:clusterId/retry", wrapper.RetryRollout, options.OperationMiddlewares["retryRollout"]...)
 	router.POST(options.BaseURL+"/clusters/:clusterId/deregister", wrapper.Deregister, options.OperationMiddlewares["deregister"]...)
 	router.GET(options.BaseURL+"/clusters/:clusterId/history", wrapper.ListHistory, options.OperationMiddlewares["listHistory"]...)
+	router.GET(options.BaseURL+"/clusters/:clusterId/cloud-view", wrapper.GetCloudView, options.OperationMiddlewares["getCloudView"]...)
 	router.POST(options.BaseURL+"/clusters/:clusterId/permits/:permitId/override", wrapper.OverridePermit, options.OperationMiddlewares["overridePermit"]...)
 	router.DELETE(options.BaseURL+"/clusters/:clusterId/nodes/:nodeId/maintenance", wrapper.LeaveMaintenance, options.OperationMiddlewares["leaveMaintenance"]...)
 	router.PUT(options.BaseURL+"/clusters/:clusterId/nodes/:nodeId/maintenance", wrapper.EnterMaintenance, options.OperationMiddlewares["enterMaintenance"]...)
