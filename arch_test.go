@@ -76,6 +76,7 @@ var packageMap = map[string]string{
 	"nodeclient/control/console":           "models nodeclient/control/gate nodeclient/control/permits nodeclient/enroll github.com/alecthomas/kong golang.org/x/term",
 	"nodeclient/control/commands":          "models models/inventory nodeclient/atomicfile nodeclient/control/… nodeclient/enroll nodeclient/host nodeclient/host/bundle nodeclient/journal nodeclient/vos nodeclient/vos/… golang.org/x/crypto/ssh",
 	"nodeclient/control/keys":              "models nodeclient/atomicfile golang.org/x/crypto/ssh",
+	"nodeclient/control/jobs":              "nodeclient/control/settings scheduler/window",
 	"nodeclient/control/logs":              "",
 	"nodeclient/control/authkeys":          "nodeclient/control/keys golang.org/x/crypto/ssh",
 	"nodeclient/control/conntest":          "models models/inventory nodeclient/atomicfile nodeclient/control/authkeys nodeclient/control/keys nodeclient/control/remote nodeclient/control/target nodeclient/control/vosapi nodeclient/control/windriver golang.org/x/crypto/ssh",
