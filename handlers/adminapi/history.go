@@ -144,6 +144,8 @@ func changeTexts() map[string]words {
 		"permit_adopted":        {"A permit of {subject} was taken over after a restore.", "復元後、{subject} の許可を引き継ぎました。"},
 		"local_permit_refused":  {"Work by hand on {subject} was refused.", "{subject} の手動作業を拒否しました。"},
 		"worked_without_permit": {"The services of {subject} were stopped by hand without a permit.", "{subject} のサービスが許可なしで手動停止されました。"},
+		"cloud_view_enabled":    {"The control node began to show its contact center.", "制御ノードがコンタクトセンターの表示を開始しました。"},
+		"cloud_view_disabled":   {"What was shown of the contact center was deleted.", "表示していたコンタクトセンターの情報を削除しました。"},
 		"decision_changed":      {"The decision for {subject} changed.", "{subject} の判定が変わりました。"},
 		"health_changed":        {"{subject} is {after}.", "{subject}: {after}。"},
 		"version_changed":       {"{subject} runs version {after}.", "{subject} のバージョンが {after} になりました。"},
