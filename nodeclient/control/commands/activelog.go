@@ -24,23 +24,23 @@ const (
 
 // File is "file …", at the prompt.
 type File struct {
-	List fileList `cmd:"" help:"List logs."`
-	Get  fileGet  `cmd:"" help:"Send logs to an SFTP server."`
-	View fileView `cmd:"" help:"Print a log."`
-	Tail fileTail `cmd:"" help:"Print the end of a log, and what comes."`
+	List listBranch `cmd:"" help:"List logs."`
+	Get  getBranch  `cmd:"" help:"Send logs to an SFTP server."`
+	View viewBranch `cmd:"" help:"Print a log."`
+	Tail tailBranch `cmd:"" help:"Print the end of a log, and what comes."`
 }
 
 type (
-	fileList struct {
+	listBranch struct {
 		Activelog listLogs `cmd:"" help:"The logs of orchestration."`
 	}
-	fileGet struct {
+	getBranch struct {
 		Activelog getLogs `cmd:"" help:"The logs of orchestration."`
 	}
-	fileView struct {
+	viewBranch struct {
 		Activelog viewLog `cmd:"" help:"A log of orchestration."`
 	}
-	fileTail struct {
+	tailBranch struct {
 		Activelog tailLog `cmd:"" help:"A log of orchestration."`
 	}
 )
