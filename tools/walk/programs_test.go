@@ -78,6 +78,13 @@ func (w *world) file(name, text string) string {
 	return path
 }
 
+func (w *world) write(path, text string) {
+	w.t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // output is what a program prints, while it prints.
 type output struct {
 	mu   sync.Mutex

@@ -2,12 +2,21 @@ package walk_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
+	"connecthub/nodeclient/control/machines"
+	"connecthub/nodeclient/control/remote/sftptest"
 	"connecthub/nodeclient/vos/vostest"
 )
 
-const sshPort = 2222
+const (
+	sshPort     = 2222
+	windowsUser = "administrator"
+)
 
 // TestTheSixStepsOfTheDocument goes the way of docs/orchestration.md as an administrator does, refusals
 // on the way included.
@@ -20,6 +29,7 @@ func TestTheSixStepsOfTheDocument(t *testing.T) {
 	w.stepRepository(h, key, publisher, subscriber)
 	vvb := w.stepOnboard(publisher, subscriber)
 	_ = vvb
+	w.stepInventory(publisher, subscriber)
 	fmt.Println("proof 4.1 steps=3")
 }
 
@@ -84,4 +94,44 @@ func (w *world) stepOnboard(publisher, subscriber *control) *vostest.Target {
 		t.Fatalf("%d %s", code, out)
 	}
 	return vvb
+}
+
+// stepInventory is step 5: the file goes out over SFTP, two CVP servers are written into it, once with a
+// mistake, and it comes back.
+func (w *world) stepInventory(publisher, subscriber *control) {
+	t := w.t
+	server := sftptest.StartOpenSSH(t)
+	over := func(verb string, more ...string) []string {
+		return append([]string{"utils", "system", "inventory", verb, "--server", server.Address, "--user",
+			sftptest.User, "--password-file", "-", "--directory", server.Home, "--accept-host-key",
+			server.Key.Fingerprint()}, more...)
+	}
+	password, path := sftptest.Password+"\n", filepath.Join(server.Home, "inventory.conf")
+	subscriber.refuses(password, publisher.name, over("export")...)
+	publisher.does(password, over("export")...)
+	exported, err := os.ReadFile(path)
+	if err != nil || !contains(string(exported), w.ip(10), `deploymentType: "UCCE-2000-Agents"`) {
+		t.Fatalf("%v\n%s", err, exported)
+	}
+	pair := "    CVPSERVER:\n      CVPCALLSERVER:\n        hosts:\n"
+	for i, side := range []string{"A", "B"} {
+		pair += fmt.Sprintf("        - name: %q\n          side: %q\n          user: %q\n", w.ip(20+i), side, windowsUser)
+	}
+	edited := strings.Replace(string(exported), "    CVPSERVER: {}\n", pair, 1)
+	edited = strings.Replace(edited, "  deploymentType:", "  deploymentName: \"Walk\"\n  deploymentType:", 1)
+	for text, wanted := range map[string]string{
+		strings.Replace(edited, `side: "B"`, `side: "b"`, 1): "column",
+		strings.ReplaceAll(edited, "\n", "\r\n"):             "line",
+	} {
+		w.write(path, text)
+		publisher.refuses(password, wanted, over("import", "--yes")...)
+	}
+	w.write(path, edited)
+	if out := publisher.does(password, over("import", "--yes")...); !contains(out, "CVPCALLSERVER", "3 machines") {
+		t.Fatal(out)
+	}
+	w.eventually("the subscriber has the inventory", 30*time.Second, func() bool {
+		now, err := machines.Open(subscriber.dir, time.Now).Current()
+		return err == nil && string(now.Text) == edited
+	})
 }
