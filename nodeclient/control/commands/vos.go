@@ -158,7 +158,7 @@ func (v vosShow) Run(s *console.Session) error {
 	s.Say("%-16s%s (%s of %s, cluster %s)", "machine", f.Name, strings.ToLower(string(f.Type)), f.Product, f.Cluster)
 	s.Say("%-16s%s", "active", shownSide(&f.Active))
 	s.Say("%-16s%s", "inactive", shownSide(f.Inactive))
-	s.Say("%-16s%s", "packages", orNone(strings.Join(f.Packages, ", ")))
+	s.Say("%-16s%s", "packages", textOrNone(strings.Join(f.Packages, ", ")))
 	services := "serve"
 	if !f.Healthy {
 		services = f.HealthDetail
@@ -190,7 +190,7 @@ func shownSide(side *vosapi.Side) string {
 	return fmt.Sprintf("%s with %s", side.Version, strings.Join(patches, ", "))
 }
 
-func orNone(text string) string {
+func textOrNone(text string) string {
 	if text == "" {
 		return "none"
 	}
@@ -219,7 +219,7 @@ func (v vosOperations) Run(s *console.Session) error {
 	}
 	for _, o := range all {
 		line := fmt.Sprintf("%s  %-14s %-9s %s → %s", o.Started.Format("2006-01-02 15:04:05Z"), o.Work.Kind,
-			o.State, orNone(o.From.String()), orNone(o.To.String()))
+			o.State, textOrNone(o.From.String()), textOrNone(o.To.String()))
 		if err := o.Err(); err != nil {
 			line += "  " + console.Sentence(err, s.Lang)
 		}
