@@ -24,6 +24,7 @@ import (
 const (
 	bufferSize   = 128 << 10
 	defaultStall = 30 * time.Second
+	spaceEvery   = 64 << 20 // others write to the disk, too
 	maxETag      = 256
 )
 
@@ -62,7 +63,8 @@ type Options struct {
 	Stall time.Duration
 	// BytesPerSecond caps the rate; zero is no cap.
 	BytesPerSecond int64
-	// Reserve is how much disk space must be left once the file is there.
+	// Reserve is how much disk space must be left once the file is there; it is looked at before and
+	// while it comes.
 	Reserve int64
 	// Free tells the free space of a folder; nil asks the file system.
 	Free func(dir string) (int64, error)
@@ -226,10 +228,11 @@ func (t *transfer) receive(ctx context.Context) error {
 		return interrupted(ctx, err)
 	}
 	defer resp.Body.Close()
-	buf := make([]byte, bufferSize)
+	buf, looked := make([]byte, bufferSize), t.done
 	for {
 		watchdog.Reset(stall)
 		n, readErr := resp.Body.Read(buf)
+		watchdog.Stop() // waiting for the cap is no silence
 		if t.done+int64(n) > t.want.Size {
 			return fmt.Errorf("%w: more than %d bytes came", ErrSize, t.want.Size)
 		}
@@ -240,6 +243,12 @@ func (t *transfer) receive(ctx context.Context) error {
 		t.done += int64(n)
 		if t.opts.Progress != nil {
 			t.opts.Progress(t.done, t.want.Size)
+		}
+		if t.done-looked >= spaceEvery {
+			looked = t.done
+			if err := t.space(); err != nil {
+				return err
+			}
 		}
 		if err := t.pace(ctx, n); err != nil {
 			return interrupted(ctx, err)
