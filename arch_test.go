@@ -79,6 +79,7 @@ var packageMap = map[string]string{
 	"nodeclient/control/jobs":              "nodeclient/control/settings scheduler/window",
 	"nodeclient/control/logs":              "",
 	"nodeclient/control/authkeys":          "nodeclient/control/keys golang.org/x/crypto/ssh",
+	"nodeclient/control/cloudview":         "models models/inventory models/wire nodeclient/atomicfile nodeclient/control/conntest nodeclient/control/gate nodeclient/control/machines nodeclient/control/procedure nodeclient/control/settings",
 	"nodeclient/control/conntest":          "models models/inventory nodeclient/atomicfile nodeclient/control/authkeys nodeclient/control/keys nodeclient/control/remote nodeclient/control/target nodeclient/control/vosapi nodeclient/control/windriver golang.org/x/crypto/ssh",
 	"nodeclient/control/sshport":           "nodeclient/control/remote nodeclient/control/settings",
 	"nodeclient/control/mail":              "nodeclient/atomicfile nodeclient/control/settings github.com/wneessen/go-mail",

@@ -9,17 +9,23 @@ import (
 
 // Utils is "utils …".
 type Utils struct {
-	Deployment      utilsDeployment `cmd:"" help:"The machines of the deployment: their connections."`
-	System          utilsSystem     `cmd:"" help:"The machines that this node orchestrates, and this node itself."`
-	ImageRepository imageRepository `cmd:"" help:"Where software comes from, and with what key."`
-	SMTP            utilsSMTP       `cmd:"" name:"smtp" help:"Mail: test the server, subscribe and unsubscribe people."`
+	Deployment      utilsDeployment    `cmd:"" help:"The machines of the deployment: their connections."`
+	System          utilsSystem        `cmd:"" help:"The machines that this node orchestrates, and this node itself."`
+	ImageRepository imageRepository    `cmd:"" help:"Where software comes from, and with what key."`
+	SMTP            utilsSMTP          `cmd:"" name:"smtp" help:"Mail: test the server, subscribe and unsubscribe people."`
+	PatchManager    patchManager       `cmd:"" help:"Patches of the machines: list, install, roll back."`
+	UpgradeManager  upgradeManager     `cmd:"" help:"Releases of the machines: list, upgrade, switch, roll back."`
+	Orchestration   utilsOrchestration `cmd:"" help:"How this node orchestrates."`
+	Set             utilsSet           `cmd:"" help:"Change how this node orchestrates."`
 }
 
 type utilsSystem struct {
-	Upgrade   systemUpgrade    `cmd:"" help:"Install a version of Cloud Connect itself."`
-	Switch    systemSwitch     `cmd:"" help:"Switch between the two versions of Cloud Connect itself."`
-	Inventory inventoryCommand `cmd:"" help:"Export, import, check and show inventory.conf."`
-	Onboard   onboardCommand   `cmd:"" help:"This VOS cluster, and the control nodes that orchestrate it."`
+	Upgrade     systemUpgrade    `cmd:"" help:"Install a version of Cloud Connect itself."`
+	Switch      systemSwitch     `cmd:"" help:"Switch between the two versions of Cloud Connect itself."`
+	Inventory   inventoryCommand `cmd:"" help:"Export, import, check and show inventory.conf."`
+	Onboard     onboardCommand   `cmd:"" help:"This VOS cluster, and the control nodes that orchestrate it."`
+	Maintenance utilsMaintenance `cmd:"" help:"Maintenance mode of the machines."`
+	ICMServices utilsICMServices `cmd:"" name:"icm-services" help:"The services of the machines."`
 }
 
 // Set is "set …".

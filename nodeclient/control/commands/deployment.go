@@ -25,8 +25,14 @@ import (
 type utilsDeployment struct {
 	TestConnection      testConnection      `cmd:"" help:"Test password-less SSH to machines of the inventory, for both control nodes."`
 	CheckAuthorizedKeys checkAuthorizedKeys `cmd:"" help:"Judge a copy of an authorized_keys file; nothing is changed."`
-	Show                deploymentShow      `cmd:"" help:"Show how far orchestration is."`
+	Show                deploymentShows     `cmd:"" help:"Show how far orchestration is."`
 	HostKey             hostKeyCommand      `cmd:"" help:"List, confirm and forget the host keys of the machines."`
+	CompatibilityCheck  compatibilityCheck  `cmd:"" help:"Say whether the compatibility check is enforced."`
+	Cache               deploymentCache     `cmd:"" help:"What all machines said when they were last asked."`
+	ExportStatus        exportStatus        `cmd:"" help:"Write the patch levels of all machines to an SFTP server, as text."`
+	Resume              resumeCommand       `cmd:"" help:"Go on with a procedure that was interrupted or has failed."`
+	Abandon             abandonCommand      `cmd:"" help:"Give up what remains of a procedure."`
+	Conduct             conductCommand      `cmd:"" hidden:"" help:"Go through a procedure; begun by the commands."`
 }
 
 type hostKeyFlag struct {
@@ -151,11 +157,8 @@ func targetsOf(s *console.Session, picked []inventory.Machine) ([]conntest.Targe
 // confirm asks once for all machines whose keys nobody has confirmed. Who does not say yes goes on
 // with the others.
 func (f hostKeyFlag) confirm(s *console.Session, t *conntest.Tester, targets []conntest.Target) error {
-	for name, fingerprint := range f.AcceptHostKey {
-		if !strings.HasPrefix(fingerprint, "SHA256:") {
-			return console.Refuse("bad_fingerprint", "--accept-host-key %s: a fingerprint begins with SHA256:",
-				"--accept-host-key %s: フィンガープリントは SHA256: で始まります", name)
-		}
+	if err := f.check(t, targets); err != nil {
+		return err
 	}
 	unknown := slices.DeleteFunc(t.Unconfirmed(s.Ctx, targets), func(one conntest.Seen) bool {
 		return one.Key == nil
@@ -195,6 +198,27 @@ func (f hostKeyFlag) confirm(s *console.Session, t *conntest.Tester, targets []c
 	for _, one := range ask {
 		if err := t.Pins.Confirm(one.Target.Address, one.Key, s.Who); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// check refuses fingerprints that are none, or not those of keys that are confirmed already.
+func (f hostKeyFlag) check(t *conntest.Tester, targets []conntest.Target) error {
+	for name, fingerprint := range f.AcceptHostKey {
+		if !strings.HasPrefix(fingerprint, "SHA256:") {
+			return console.Refuse("bad_fingerprint", "--accept-host-key %s: a fingerprint begins with SHA256:",
+				"--accept-host-key %s: フィンガープリントは SHA256: で始まります", name)
+		}
+	}
+	for _, one := range targets {
+		given, ok := f.AcceptHostKey[one.Host.Name]
+		known, err := t.Pins.Of(one.Address)
+		if ok && err == nil && ssh.FingerprintSHA256(known) != given {
+			return console.Refuse("other_host_key", "%s is confirmed for %s, not the one that was given; run "+
+				"utils deployment host-key forget first", "%[2]s のホスト鍵は %[1]s として確認済みで、指定されたものと"+
+				"異なります。先に utils deployment host-key forget を実行してください",
+				ssh.FingerprintSHA256(known), one.Address)
 		}
 	}
 	return nil

@@ -219,4 +219,3 @@ func TestAPatchIsInstalledOnAPairOneAfterTheOther(t *testing.T) {
 		t.Errorf("what was there was installed again: %v\n%s", err, describe(again))
 	}
 }
-

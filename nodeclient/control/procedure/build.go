@@ -145,7 +145,12 @@ func (p Plan) steps(c Chosen) []Step {
 	case Maintenance:
 		add(Step{Work, target.Enter})
 	case Services:
-		add(Step{Work, target.Services})
+		if c.Facts.Maintenance {
+			add(Step{Work, target.Leave})
+		}
+		if !vos {
+			add(Step{Work, target.Services})
+		}
 	}
 	if p.Drain {
 		add(Step{Work, target.Leave})

@@ -107,7 +107,16 @@ func Load(dir, id string) (State, error) {
 	return s, err
 }
 
-func read(dir, id string) (State, int64, error) {
+// Events are what the journal of a procedure says after its plan, for whoever shows it.
+func Events(dir, id string) ([]Event, error) {
+	var all []Event
+	_, _, err := readEach(dir, id, func(e Event) { all = append(all, e) })
+	return all, err
+}
+
+func read(dir, id string) (State, int64, error) { return readEach(dir, id, func(Event) {}) }
+
+func readEach(dir, id string, each func(Event)) (State, int64, error) {
 	if filepath.Base(id) != id {
 		return State{}, 0, ErrNone
 	}
@@ -138,6 +147,7 @@ func read(dir, id string) (State, int64, error) {
 		if err := json.Unmarshal(body, &e); err != nil {
 			return err
 		}
+		each(e)
 		s, err = s.Apply(e)
 		return err
 	})

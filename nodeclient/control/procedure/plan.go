@@ -3,9 +3,11 @@
 package procedure
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"connecthub/models/compat"
@@ -222,6 +224,11 @@ func (p Plan) Check() error {
 		names[t.Name] = true
 	}
 	return nil
+}
+
+// NewID names a procedure: later ones sort later.
+func NewID(now time.Time) string {
+	return now.UTC().Format("20060102-150405") + "-" + strings.ToLower(rand.Text()[:6])
 }
 
 // Operation is the id of a step's operation. It stays the same after a crash, and is another one when

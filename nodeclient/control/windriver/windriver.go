@@ -135,18 +135,7 @@ func (m *Machine) Facts(ctx context.Context) (target.Facts, error) {
 	if len(a.Stopped) > 0 {
 		f.Trouble = plain("stopped: " + fmt.Sprint(a.Stopped))
 	}
-	for _, p := range installed(a.Software) {
-		switch v := p.version; {
-		case v.ES == 0 && f.Active.Version.Less(v):
-			f.Active.Version = v
-		case v.ES > 0:
-			f.Active.Patches = append(f.Active.Patches, v)
-		}
-	}
-	f.Active.Patches = slices.DeleteFunc(f.Active.Patches, func(v compat.Version) bool {
-		v.ES = 0
-		return v != f.Active.Version
-	})
+	f.Active, f.Inactive = sides(installed(a.Software))
 	return f, nil
 }
 
@@ -154,6 +143,33 @@ func (m *Machine) Facts(ctx context.Context) (target.Facts, error) {
 type program struct {
 	name    string
 	version compat.Version
+}
+
+// sides are the highest release with its patches, and the release below it, which is there again when
+// the higher one is taken away.
+func sides(all []program) (target.Side, *target.Side) {
+	var releases []compat.Version
+	patches := map[compat.Version][]compat.Version{}
+	for _, p := range all {
+		release := p.version
+		release.ES = 0
+		if p.version.ES > 0 {
+			patches[release] = append(patches[release], p.version)
+		} else if !slices.Contains(releases, release) {
+			releases = append(releases, release)
+		}
+	}
+	slices.SortFunc(releases, compat.Version.Compare)
+	side := func(v compat.Version) target.Side { return target.Side{Version: v, Patches: patches[v]} }
+	switch n := len(releases); n {
+	case 0:
+		return target.Side{}, nil
+	case 1:
+		return side(releases[0]), nil
+	default:
+		below := side(releases[n-2])
+		return side(releases[n-1]), &below
+	}
 }
 
 var inName = regexp.MustCompile(`\d{1,4}\.\d{1,4}\(\d{1,4}\)(?:[ _-]?(?:SU|ES|su|es)\d{1,4})*`)

@@ -1,0 +1,123 @@
+package commands
+
+import (
+	"errors"
+
+	"connecthub/nodeclient/control/catalogue"
+	"connecthub/nodeclient/control/conduct"
+	"connecthub/nodeclient/control/console"
+	"connecthub/nodeclient/control/deployment"
+	"connecthub/nodeclient/control/gate"
+	"connecthub/nodeclient/control/logs"
+	"connecthub/nodeclient/control/mail"
+	"connecthub/nodeclient/control/procedure"
+	"connecthub/nodeclient/control/target"
+)
+
+// lockFile is the descriptor at which a worker has its lock: the first after the standard ones.
+const lockFile = 3
+
+// conductCommand is the worker itself; people never call it.
+type conductCommand struct {
+	ID     string `arg:"" help:"The procedure."`
+	By     string `help:"Who begins it."`
+	Resume bool   `help:"Go on with what was interrupted or has failed."`
+}
+
+// Run goes through a procedure under the lock that it was handed.
+func (c conductCommand) Run(s *console.Session) error {
+	hold, err := gate.Inherit(lockFile, gate.Orchestration)
+	if err != nil {
+		return err
+	}
+	defer hold.Release()
+	log := logs.To(s.Dir, logs.Procedure).With("procedure", c.ID)
+	j, err := procedure.Open(s.Dir, c.ID)
+	if err != nil {
+		log.Error("cannot begin", "error", err)
+		return err
+	}
+	defer func() { _ = j.Close() }() // every line was synced when it was written
+	if c.Resume {
+		if _, err := j.Add(procedure.Event{At: s.Now(), What: procedure.Resumed, By: c.By}); err != nil {
+			return err
+		}
+	}
+	err = c.conduct(s, j)
+	state := j.State()
+	done, failed, left := state.Counts()
+	log.Info("ended", "kind", state.Plan.Kind, "status", state.Status, "done", done, "failed", failed,
+		"left", left, "error", err)
+	if state.Status != procedure.Running {
+		tellSubscribers(s, state, -1)
+	}
+	return err
+}
+
+func (c conductCommand) conduct(s *console.Session, j *procedure.Journal) error {
+	d, err := deployment.Open(s.Dir, s.Now)
+	if err != nil {
+		return err
+	}
+	open, err := d.Driver(s.Ctx)
+	if err != nil {
+		return err
+	}
+	log := logs.To(s.Dir, logs.Procedure).With("procedure", c.ID)
+	run := &conduct.Conductor{Journal: j, Open: open, Now: s.Now, Log: log,
+		Local: func(f target.File) string { return catalogue.Local(s.Dir, f.SHA256, f.Path) },
+		Stage: func(state procedure.State, stage int) {
+			log.Info("stage ended", "stage", stageName(state.Plan.Stages[stage]))
+			tellSubscribers(s, state, stage)
+		}}
+	err = run.Run(s.Ctx)
+	if errors.Is(err, conduct.ErrStopped) {
+		return nil
+	}
+	return err
+}
+
+// tellSubscribers writes a letter about a stage, or (-1) about all of it. A letter that cannot be written
+// stops nothing.
+func tellSubscribers(s *console.Session, state procedure.State, stage int) {
+	p := state.Plan
+	if !p.Kind.Mailed() {
+		return
+	}
+	kind := map[procedure.Kind]mail.Kind{procedure.Upgrade: mail.Upgrade, procedure.Rollback: mail.Rollback,
+		procedure.SwitchForward: mail.SwitchForward}[p.Kind]
+	letter := mail.Procedure{Kind: kind, DeploymentName: p.DeploymentName, Started: state.Began, Ended: state.Ended,
+		By: p.By}
+	if stage >= 0 {
+		if len(p.Stages) < 2 {
+			return // the letter about all of it says the same
+		}
+		letter.Stage, letter.Stages, letter.Ended = stage+1, len(p.Stages), s.Now()
+	}
+	for i, t := range state.Tasks {
+		task := p.Tasks[i]
+		if stage >= 0 && task.Stage != stage {
+			continue
+		}
+		to := t.To
+		if to.IsZero() {
+			to = task.To
+		}
+		status := map[procedure.Status]mail.Status{procedure.Done: mail.Succeeded, procedure.Failed: mail.Failed}[t.Status]
+		if status == "" {
+			status = mail.NotStarted
+		}
+		letter.Nodes = append(letter.Nodes, mail.Node{Machine: task.Name, Product: string(task.Product),
+			From: t.From.String(), To: to.String(), Status: status, Note: t.Detail})
+	}
+	box, err := mailBox(s)
+	if err == nil {
+		err = box.Procedure(letter)
+	}
+	if err == nil {
+		err = box.Deliver(s.Ctx)
+	}
+	if err != nil {
+		logs.To(s.Dir, logs.Mail).Warn("cannot tell of a procedure", "procedure", p.ID, "error", err)
+	}
+}

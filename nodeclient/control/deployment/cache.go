@@ -1,0 +1,123 @@
+package deployment
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"connecthub/models/compat"
+	"connecthub/models/inventory"
+	"connecthub/nodeclient/atomicfile"
+	"connecthub/nodeclient/control/target"
+)
+
+const (
+	cacheFile  = "component-cache.json"
+	cacheLimit = 8 << 20
+)
+
+// Refresh is which machines are asked anew.
+type Refresh string
+
+// The types of a refresh.
+const (
+	RefreshAll     Refresh = "all"
+	RefreshVOS     Refresh = "vos"
+	RefreshWindows Refresh = "windows"
+	RefreshMissing Refresh = "missing" // those that were not reached, or whose data are not whole
+)
+
+// Refreshes lists them.
+func Refreshes() []Refresh { return []Refresh{RefreshAll, RefreshVOS, RefreshWindows, RefreshMissing} }
+
+// Cached is what is remembered of a machine.
+type Cached struct {
+	Name    string            `json:"name"`
+	Product inventory.Product `json:"product"`
+	Group   string            `json:"group"`
+	At      time.Time         `json:"at"`
+	Facts   target.Facts      `json:"facts"`
+	Trouble string            `json:"trouble,omitempty"` // it was not reached
+}
+
+// Missing says whether the machine answered, and did not say its version.
+func (c Cached) Missing() bool { return c.Trouble == "" && c.Facts.Active.Version.IsZero() }
+
+// State is the machine as the compatibility check sees it.
+func (c Cached) State() compat.State {
+	return compat.State{Machine: c.Name, Product: c.Product, Version: c.Facts.Active.Level(),
+		Packages: c.Facts.Packages}
+}
+
+// Cache is what all machines said when they were last asked.
+type Cache struct {
+	Triggered time.Time `json:"triggered"`
+	Type      Refresh   `json:"type"`
+	By        string    `json:"by"`
+	Machines  []Cached  `json:"machines"` // in the order of the inventory
+}
+
+// ReadCache answers what is remembered; one that was never made is empty.
+func ReadCache(dir string) (Cache, error) {
+	var c Cache
+	err := atomicfile.ReadJSON(filepath.Join(dir, "control", cacheFile), cacheLimit, &c)
+	if errors.Is(err, os.ErrNotExist) {
+		return Cache{}, nil
+	}
+	return c, err
+}
+
+// Find answers what is remembered of a machine.
+func (c Cache) Find(name string) (Cached, bool) {
+	i := slices.IndexFunc(c.Machines, func(m Cached) bool { return m.Name == name })
+	if i < 0 {
+		return Cached{}, false
+	}
+	return c.Machines[i], true
+}
+
+// Wants says whether a refresh asks a machine.
+func (c Cache) Wants(r Refresh, name string, product inventory.Product) bool {
+	known, ok := c.Find(name)
+	switch r {
+	case RefreshAll:
+		return true
+	case RefreshVOS:
+		return product.VOS()
+	case RefreshWindows:
+		return !product.VOS()
+	case RefreshMissing:
+		return !ok || known.Trouble != "" || known.Missing()
+	}
+	return false
+}
+
+// Remember puts what was just seen in the place of what was known. Machines that are not in the inventory
+// any more are forgotten.
+func (d *Deployment) Remember(r Refresh, by string, began time.Time, seen []Seen) (Cache, error) {
+	old, err := ReadCache(d.dir)
+	if err != nil {
+		old = Cache{} // it is made anew
+	}
+	fresh := Cache{Triggered: began.UTC(), Type: r, By: by, Machines: []Cached{}}
+	for _, h := range d.Hosts {
+		c := Cached{Name: h.Name, Product: h.Product, Group: h.Group}
+		if known, ok := old.Find(h.Name); ok && known.Product == h.Product {
+			c = known
+		}
+		i := slices.IndexFunc(seen, func(s Seen) bool { return s.Name == h.Name })
+		if i >= 0 && seen[i].Err == nil {
+			c.At, c.Facts, c.Trouble = seen[i].At, seen[i].Facts, ""
+		} else if i >= 0 {
+			c.At, c.Trouble = seen[i].At, target.Plain(seen[i].Err.Error(), maxTrouble)
+		}
+		if !c.At.IsZero() {
+			fresh.Machines = append(fresh.Machines, c)
+		}
+	}
+	return fresh, atomicfile.WriteJSON(filepath.Join(d.dir, "control", cacheFile), fresh)
+}
+
+const maxTrouble = 512
