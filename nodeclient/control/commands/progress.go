@@ -9,7 +9,6 @@ import (
 
 // deploymentShows is "utils deployment show …".
 type deploymentShows struct {
-	deploymentShow
 	Status     showStatus     `cmd:"" help:"Show versions and patches of machines, as they are now."`
 	InProgress showInProgress `cmd:"" name:"in-progress" help:"Show the procedure under way, or how the last one ended."`
 	ProgressHA progressHA     `cmd:"" name:"progress-HA" help:"Show the last known operation of the other control node."`

@@ -267,7 +267,7 @@ func (c exportStatus) Run(s *console.Session) error {
 	}
 	var text strings.Builder
 	now := s.Now()
-	fmt.Fprintf(&text, "Patch levels of %s (%s), %s\n\n", nameOrDash(w.plan.DeploymentName), w.plan.DeploymentType,
+	fmt.Fprintf(&text, "Patch levels of %s (%s), %s\n\n", orDash(w.plan.DeploymentName), w.plan.DeploymentType,
 		now.Format(time.RFC3339))
 	for _, one := range seen {
 		for _, line := range statusOf(one).lines() {
@@ -292,7 +292,7 @@ func (c exportStatus) Run(s *console.Session) error {
 	return nil
 }
 
-func nameOrDash(s string) string {
+func orDash(s string) string {
 	if s == "" {
 		return "–"
 	}

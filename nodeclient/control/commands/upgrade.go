@@ -264,8 +264,8 @@ func (u upgradeStatus) Run(s *console.Session) error {
 	if u.JSON {
 		return s.JSON(v)
 	}
-	s.Say("Active version   : %s\nInactive version : %s\nDisk             : %d GB", orDash(v.Active),
-		orDash(v.Inactive), v.DiskBytes/1_000_000_000)
+	s.Say("Active version   : %s\nInactive version : %s\nDisk             : %d GB", orDash(string(v.Active)),
+		orDash(string(v.Inactive)), v.DiskBytes/1_000_000_000)
 	if i := v.Installation; i.Stage == selfupgrade.None {
 		s.Say("Installation     : none")
 	} else {
@@ -276,13 +276,6 @@ func (u upgradeStatus) Run(s *console.Session) error {
 		s.Say("Under way        : %s", v.Running)
 	}
 	return nil
-}
-
-func orDash(v models.Version) string {
-	if v == "" {
-		return "-"
-	}
-	return string(v)
 }
 
 // installs says whether an installation holds this node's lock now.

@@ -204,7 +204,7 @@ func (w *work) swap(what string, fits func(compat.State, compat.Version) compat.
 		if s.Facts.Inactive != nil {
 			inactive = s.Facts.Inactive.Level()
 		}
-		w.Note("%s: active %s, inactive %s", s.Name, s.Facts.Active.Level(), versionOrNone(inactive))
+		w.Note("%s: active %s, inactive %s", s.Name, s.Facts.Active.Level(), orNone(inactive.String()))
 		if inactive.IsZero() {
 			w.drop(s.Name, "there is no inactive version")
 			continue
@@ -224,11 +224,11 @@ func (w *work) swap(what string, fits func(compat.State, compat.Version) compat.
 	return w.run(question)
 }
 
-func versionOrNone(v compat.Version) string {
-	if v.IsZero() {
+func orNone(s string) string {
+	if s == "" {
 		return "none"
 	}
-	return v.String()
+	return s
 }
 
 func (w *work) groups() int {
