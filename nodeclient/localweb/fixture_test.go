@@ -23,6 +23,7 @@ import (
 	"connecthub/models"
 	"connecthub/models/wire"
 	"connecthub/nodeclient/control/keys"
+	"connecthub/nodeclient/control/onboarding"
 	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/localweb"
 )
@@ -57,6 +58,7 @@ type node struct {
 	exits              exits
 	key                keys.Public
 	keyTrouble         error
+	self               onboarding.Self
 }
 
 type spoken struct{ en, ja string }
@@ -79,7 +81,7 @@ func start(t *testing.T) *node {
 		Credential:    n.credential, Trail: func() []enroll.Event { return n.events },
 		Inspect: n.onInspect, Allow: n.onAllow, Deny: n.onDeny, Status: n.status,
 		Proxy: n.exits.options(t), ControlKey: func() (keys.Public, error) { return n.key, n.keyTrouble },
-		Now: n.clock, Log: slog.New(slog.DiscardHandler)})
+		Onboarding: n.desk(t.TempDir()), Now: n.clock, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
