@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -9,7 +8,6 @@ import (
 
 	"connecthub/nodeclient/control/console"
 	"connecthub/nodeclient/control/deployment"
-	"connecthub/nodeclient/control/procedure"
 	"connecthub/nodeclient/control/settings"
 )
 
@@ -105,7 +103,7 @@ func (c cacheInitiate) Run(s *console.Session) error {
 			s.Note("%s: %s", seen.Name, seen.Facts.Active.Level())
 		}
 	}
-	cache, err := RefreshCache(s.Ctx, s.Dir, s.Who, deployment.Refreshes()[i[0]], s.Now, told)
+	cache, err := deployment.Update(s.Ctx, s.Dir, s.Who, deployment.Refreshes()[i[0]], s.Now, told)
 	if err != nil {
 		return err
 	}
@@ -114,32 +112,6 @@ func (c cacheInitiate) Run(s *console.Session) error {
 	}
 	showCache(s, cache)
 	return nil
-}
-
-// RefreshCache asks machines and remembers what they said; whoever calls it has the lock. It is what the
-// job of 05:00 does.
-func RefreshCache(ctx context.Context, dir, by string, r deployment.Refresh, now func() time.Time,
-	told func(deployment.Seen)) (deployment.Cache, error) {
-	d, err := deployment.Open(dir, now)
-	if err != nil {
-		return deployment.Cache{}, err
-	}
-	old, err := deployment.ReadCache(dir)
-	if err != nil {
-		old = deployment.Cache{}
-	}
-	began := now()
-	var hosts []procedure.Host
-	for _, h := range d.Hosts {
-		if old.Wants(r, h.Name, h.Product) {
-			hosts = append(hosts, h)
-		}
-	}
-	seen, err := d.Ask(ctx, hosts, told)
-	if err != nil {
-		return deployment.Cache{}, err
-	}
-	return d.Remember(r, by, began, seen)
 }
 
 type cacheStatus struct {

@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"connecthub/models/compat"
 	"connecthub/models/inventory"
 	"connecthub/nodeclient/atomicfile"
+	"connecthub/nodeclient/control/procedure"
 	"connecthub/nodeclient/control/target"
 )
 
@@ -92,6 +94,32 @@ func (c Cache) Wants(r Refresh, name string, product inventory.Product) bool {
 		return !ok || known.Trouble != "" || known.Missing()
 	}
 	return false
+}
+
+// Update asks machines and remembers what they said. Whoever calls it has the lock of orchestration. It is
+// what the job of 05:00 does, with RefreshAll.
+func Update(ctx context.Context, dir, by string, r Refresh, now func() time.Time, told func(Seen)) (
+	Cache, error) {
+	d, err := Open(dir, now)
+	if err != nil {
+		return Cache{}, err
+	}
+	old, err := ReadCache(dir)
+	if err != nil {
+		old = Cache{} // it is made anew
+	}
+	began := now()
+	var hosts []procedure.Host
+	for _, h := range d.Hosts {
+		if old.Wants(r, h.Name, h.Product) {
+			hosts = append(hosts, h)
+		}
+	}
+	seen, err := d.Ask(ctx, hosts, told)
+	if err != nil {
+		return Cache{}, err
+	}
+	return d.Remember(r, by, began, seen)
 }
 
 // Remember puts what was just seen in the place of what was known. Machines that are not in the inventory
