@@ -185,6 +185,11 @@ func TestTheConnectionTestTellsForEachMachineWhatToDo(t *testing.T) {
 		v.codes(1) != "peer_key_refused key_missing" || v.codes(2) != "trailing_space" || !strings.Contains(e, "1 of 3") {
 		t.Errorf("%d %+v %s", code, v, e)
 	}
+	code, _, e = call(t, append([]string{"utils", "deployment", "test-connection", "--dir", f.dir, "--all"},
+		"--accept-host-key", f.name(0)+"=SHA256:x")...)
+	if code != 1 || !strings.Contains(e, "is confirmed for "+f.machines[0].Address) {
+		t.Errorf("%d %s", code, e)
+	}
 	if last, err := conntest.Last(f.dir); err != nil || len(last.Nodes) != 3 || last.From != "cc-pub.example.com" ||
 		last.Nodes[1].Status != conntest.Broken {
 		t.Errorf("%+v %v", last, err)
@@ -205,6 +210,19 @@ func TestTheConnectionTestTellsForEachMachineWhatToDo(t *testing.T) {
 		if code != 1 || !strings.Contains(e, says) {
 			t.Errorf("%v: %d %s", flags, code, e)
 		}
+	}
+}
+
+func TestASubscriberTestsWithItsOwnKey(t *testing.T) {
+	t.Parallel()
+	f := newField(t, 6, 1)
+	f.subscriber(t)
+	if err := keys.ForgetPeer(f.dir, "cc-sub.example.com"); err != nil {
+		t.Fatal(err)
+	}
+	code, v, e := f.tests(t, append(f.accepts(), "--all")...)
+	if code != 0 || v.Remarks != 1 || v.codes(0) != "peer_key_unknown" || !strings.Contains(v.Nodes[0].Hints[0].Sentence, "cc-first.example.com") {
+		t.Errorf("%d %+v %s", code, v, e)
 	}
 }
 

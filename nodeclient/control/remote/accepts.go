@@ -123,7 +123,7 @@ func (c *Client) Look(ctx context.Context, name string, limit int64) ([]byte, er
 	if err != nil {
 		return nil, c.lookFailed(ctx, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	text, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, c.lookFailed(ctx, err)
