@@ -135,7 +135,7 @@ func (e *env) needsNoAgent(s *console.Session, work models.HandWork, registered 
 		return true, nil
 	case entry != nil && entry.Step == journal.Stopped && work == byhand.Start:
 		return false, nil
-	case entry != nil && entry.Permit != "":
+	case entry != nil && entry.Step != journal.Ended:
 		return true, refusalOf(byhand.Answer{Code: byhand.Busy})
 	case work == models.HandStop && !registered:
 		return true, shutDown(e.ctx, s.Dir)
@@ -288,7 +288,7 @@ func refusalOf(a byhand.Answer) error {
 		byhand.Unfit:        {"the inactive version needs values that this node does not have", "非アクティブのバージョンに必要な値がこのノードにありません"},
 		byhand.NoHub:        {"the hub cannot be reached, and it has to say whether the other nodes serve; where you know that they do, --without-permit goes on", "ハブに接続できないため、他のノードの稼働を確認できません。稼働していることが確かな場合は --without-permit を指定してください"},
 		byhand.Restarted:    {"this machine was started again before anything was stopped", "何も停止しないうちにこのマシンが再起動されました"},
-		byhand.Lapsed:       {"the agent did not take the request; it may be in the middle of an upgrade", "エージェントが要求を受け取りませんでした。アップグレード中の可能性があります"},
+		byhand.Lapsed:       {"the agent did not take the request: an upgrade may be under way, or the end of the last one is still to be told to the hub", "エージェントが要求を受け取りませんでした。アップグレード中か、前回の終了をハブへ報告中の可能性があります"},
 		byhand.NotAllowed:   {"this node is being deregistered", "このノードは登録解除中です"},
 		byhand.NotStopped:   {"the services were not stopped by hand", "サービスは手動停止されていません"},
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // followEvery is how far a subscriber may be behind its publisher.
-const followEvery = 5 * time.Second
+const followEvery = 2 * time.Second
 
 // replica is this node's side of the replication.
 func (n *node) replica() *replica.Node {

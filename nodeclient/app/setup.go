@@ -10,6 +10,7 @@ import (
 
 	"connecthub/models"
 	"connecthub/nodeclient/atomicfile"
+	"connecthub/nodeclient/control/keys"
 	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/host"
 	"connecthub/nodeclient/host/bundle"
@@ -213,5 +214,8 @@ func (c clusterRemove) Run(*env) error {
 	if c.Confirm != c.Name {
 		return fmt.Errorf("type the member's name again: --confirm %s", c.Name)
 	}
-	return enroll.RemoveMember(c.Dir, models.FQDN(c.Name))
+	if err := enroll.RemoveMember(c.Dir, models.FQDN(c.Name)); err != nil {
+		return err
+	}
+	return keys.ForgetPeer(c.Dir, models.FQDN(c.Name))
 }

@@ -243,7 +243,7 @@ type inventoryVersions struct {
 
 // Run lists the current inventory first.
 func (v inventoryVersions) Run(s *console.Session) error {
-	if err := s.Publisher(); err != nil {
+	if err := s.Owner(); err != nil {
 		return err
 	}
 	all, err := machines.Open(s.Dir, s.Now).Versions()

@@ -69,14 +69,12 @@ func Main(m *testing.M, now func() time.Time, env func(string) string, roles map
 }
 
 func withSample(m *testing.M) int {
-	name := sampleFile()
-	defer os.Remove(name)
-	cmd := exec.Command("go", "build", "-o", name, "connecthub/deploy/sample")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "cannot build the sample: %v\n%s", err, out)
+	remove, err := BuildSample()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	defer remove()
 	flag.Parse()
 	// These tests wait for processes far more than they compute.
 	if err := flag.Set("test.parallel", parallel); err != nil {
@@ -84,6 +82,17 @@ func withSample(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// BuildSample builds the sample service, for a package whose TestMain is its own.
+func BuildSample() (remove func(), err error) {
+	name := sampleFile()
+	cmd := exec.Command("go", "build", "-o", name, "connecthub/deploy/sample")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("cannot build the sample: %w\n%s", err, out)
+	}
+	return func() { _ = os.Remove(name) }, nil
 }
 
 // sampleFile is this test run's own build of the sample service.
