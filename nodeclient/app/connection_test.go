@@ -389,13 +389,13 @@ func TestACopyOfAnAuthorizedKeysFileIsJudged(t *testing.T) {
 	var v struct {
 		Good bool
 		Keys []struct {
-			HostName string
-			LetsIn   bool `json:"lets_in"`
+			HostName string `json:"host_name"`
+			LetsIn   bool   `json:"lets_in"`
 		}
 		Problems []struct{ Rule string }
 	}
 	code, out, _ := call(t, append(check, "--json")...)
-	if err := json.Unmarshal([]byte(out), &v); err != nil || code != 1 || v.Good || len(v.Keys) != 2 || !v.Keys[1].LetsIn ||
+	if err := json.Unmarshal([]byte(out), &v); err != nil || code != 1 || v.Good || len(v.Keys) != 2 || !v.Keys[1].LetsIn || v.Keys[1].HostName == "" ||
 		len(v.Problems) != 3 || v.Problems[0].Rule != "file_type" {
 		t.Errorf("%d %v %s", code, err, out)
 	}

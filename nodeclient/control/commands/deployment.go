@@ -272,7 +272,7 @@ func (c checkAuthorizedKeys) Run(s *console.Session) error {
 
 type checkedKey struct {
 	Category keys.Category `json:"category"`
-	HostName models.FQDN   `json:"hostName"`
+	HostName models.FQDN   `json:"host_name"`
 	Lets     bool          `json:"lets_in"`
 }
 

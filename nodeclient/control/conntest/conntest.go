@@ -49,7 +49,7 @@ const (
 // KeyResult says whether the machine takes a control node's key; nil is not known.
 type KeyResult struct {
 	Category keys.Category `json:"category"`
-	HostName models.FQDN   `json:"hostName"`
+	HostName models.FQDN   `json:"host_name"`
 	Own      bool          `json:"own"`
 	Accepted *bool         `json:"accepted"`
 }
@@ -65,8 +65,8 @@ type Result struct {
 	Status   Status            `json:"status"`
 	Tested   time.Time         `json:"tested"`
 	Millis   int64             `json:"millis"`
-	HostKey  string            `json:"hostKey,omitempty"`  // the confirmed one
-	OtherKey string            `json:"otherKey,omitempty"` // what was shown in its place
+	HostKey  string            `json:"host_key,omitempty"`  // the confirmed one
+	OtherKey string            `json:"other_key,omitempty"` // what was shown in its place
 	Keys     []KeyResult       `json:"keys"`
 	Hints    []Hint            `json:"hints"`
 }
