@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(vostest.Main(m)) }
 
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // control is a control node that one machine has admitted.
 type control struct {
