@@ -28,9 +28,10 @@ func TestTheSixStepsOfTheDocument(t *testing.T) {
 	publisher, subscriber := w.controlNodes(h)
 	w.stepRepository(h, key, publisher, subscriber)
 	vvb := w.stepOnboard(publisher, subscriber)
-	_ = vvb
+	cvp := w.stepWindows(publisher, subscriber)
 	w.stepInventory(publisher, subscriber)
-	fmt.Println("proof 4.1 steps=3")
+	w.stepTest(publisher, subscriber, cvp, vvb.Host)
+	fmt.Println("proof 4.1 steps=6")
 }
 
 // stepDownloadKey is step 1: the vendor publishes, the administrator makes a key.
