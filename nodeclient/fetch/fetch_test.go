@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -252,5 +253,26 @@ func TestTheRateIsCapped(t *testing.T) {
 	}
 	if took := time.Since(begin); took < 250*time.Millisecond {
 		t.Fatalf("300 KiB at 1 MiB/s took only %s", took)
+	}
+}
+
+func TestADiskThatFillsMeanwhileEndsTheTransfer(t *testing.T) {
+	t.Parallel()
+	const size = 80 << 20
+	want := wanted(make([]byte, size))
+	src := func(context.Context, http.Header) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{},
+			Body: io.NopCloser(bytes.NewReader(make([]byte, size)))}, nil
+	}
+	dst := filepath.Join(t.TempDir(), "file")
+	asked := 0
+	err := fetch.To(t.Context(), src, dst, want, fetch.Options{Reserve: 1 << 20, Free: func(string) (int64, error) {
+		if asked++; asked == 1 {
+			return 1 << 30, nil
+		}
+		return 2 << 20, nil // others write
+	}})
+	if !errors.Is(err, fetch.ErrNoSpace) || asked != 2 || exists(dst) || exists(fetch.Part(dst)) {
+		t.Errorf("asked %d times: %v", asked, err)
 	}
 }
