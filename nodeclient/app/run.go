@@ -17,6 +17,7 @@ import (
 	"connecthub/models"
 	"connecthub/models/wire"
 	"connecthub/nodeclient/agent"
+	"connecthub/nodeclient/control/cloudview"
 	"connecthub/nodeclient/control/logs"
 	"connecthub/nodeclient/control/mail"
 	"connecthub/nodeclient/enroll"
@@ -70,6 +71,12 @@ func (r runCommand) Run(e *env) error {
 		g.Go(func() error { return n.enrollment.FollowPublisher(ctx, n.note) })
 		g.Go(func() error { return n.replicate(ctx) })
 	}
+	if n.enrollment.Config().Role == models.Publisher {
+		g.Go(func() error {
+			n.cloudView().Run(ctx)
+			return nil
+		})
+	}
 	g.Go(func() error { return n.work(ctx) })
 	g.Go(func() error {
 		n.mail().Run(ctx)
@@ -82,6 +89,17 @@ func (r runCommand) Run(e *env) error {
 func (n *node) mail() *mail.Box {
 	return mail.Open(n.dir, mail.Options{Now: n.e.now, Log: logs.To(n.dir, logs.Mail),
 		Server: string(n.enrollment.Config().FQDN), Zone: n.e.now().Location()})
+}
+
+// cloudView tells the hub what its console may show.
+func (n *node) cloudView() cloudview.Sender {
+	return cloudview.Sender{Dir: n.dir, Now: n.e.now, Log: n.e.log, Send: n.enrollment.CloudView,
+		Cluster: func() models.ClusterID {
+			if identity := n.enrollment.Identity(); identity != nil {
+				return identity.ClusterID
+			}
+			return ""
+		}}
 }
 
 // open makes this process the owner of the folder; it refuses while another one is.

@@ -57,6 +57,14 @@ func (e *Enrollment) Local(ctx context.Context, r wire.LocalRequest) (wire.Local
 	return answer, nil
 }
 
+// CloudView shows the hub what this node orchestrates, or takes back what it shows.
+func (e *Enrollment) CloudView(ctx context.Context, r wire.CloudViewRequest) (
+	wire.CloudViewResponse, error) {
+	var answer wire.CloudViewResponse
+	err := e.call(ctx, wire.PathCloudView, r, &answer)
+	return answer, err
+}
+
 // Bundle asks the depot; the deadline covers the head of the answer.
 func (e *Enrollment) Bundle(ctx context.Context, digest string, header http.Header) (
 	*http.Response, error) {

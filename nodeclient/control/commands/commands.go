@@ -17,6 +17,7 @@ type Utils struct {
 	UpgradeManager  upgradeManager     `cmd:"" help:"Releases of the machines: list, upgrade, switch, roll back."`
 	Orchestration   utilsOrchestration `cmd:"" help:"How this node orchestrates."`
 	Set             utilsSet           `cmd:"" help:"Change how this node orchestrates."`
+	CloudView       cloudViewCommand   `cmd:"" help:"What the hub's console may show of this deployment."`
 }
 
 type utilsSystem struct {

@@ -19,6 +19,7 @@ const (
 	Compatibility Name = "compatibility"       // control/procedure: is the check enforced
 	Parallel      Name = "max-parallel-tasks"  // control/procedure: how many targets at once
 	Onboarding    Name = "onboarding"          // control/onboarding: the VOS clusters
+	CloudView     Name = "cloud-view"          // control/cloudview: may the console show anything
 )
 
 // names says of each document whether the publisher's goes to its subscriber.
@@ -38,6 +39,7 @@ func names() map[Name]bool {
 		Compatibility: true,
 		Parallel:      true,
 		Onboarding:    true,
+		CloudView:     false,
 	}
 }
 
