@@ -141,7 +141,7 @@ var sentences = map[Code]text{
 	"machine_onboarded_already": {"{subject} is onboarded as part of another cluster. If it was installed anew, run remove on its publisher, then initiate.", "{subject} は別のクラスタの一部としてオンボードされています。再インストールした場合は、パブリッシャで remove の後に initiate を実行してください。"},
 	"machine_in_inventory":      {"{subject} is in the inventory as a machine of another product. Take it out first.", "{subject} は別の製品のマシンとしてインベントリに登録されています。先に削除してください。"},
 	"host_key_differs":          {"{subject} has another SSH host key than this control node has confirmed. If it was installed anew, run remove, then initiate; or make the control node forget the key.", "{subject} の SSH ホスト鍵が、このコントロールノードで確認済みのものと異なります。再インストールした場合は remove の後に initiate を実行するか、コントロールノードで鍵を削除してください。"},
-	"too_many_clusters":         {"{subject} clusters are onboarded; there can be no more.", "オンボードできるクラスタの上限 {subject} に達しています。"},
+	"too_many_machines":         {"At most {subject} VOS machines can be onboarded.", "オンボードできる VOS マシンは最大 {subject} 台です。"},
 	"inventory_refuses":         {"The inventory cannot take the cluster in: {subject}", "インベントリにクラスタを追加できません: {subject}"},
 	"inventory_busy":            {"Somebody else is changing the inventory. Try again in a moment.", "インベントリが変更中です。しばらくしてからもう一度お試しください。"},
 

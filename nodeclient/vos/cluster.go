@@ -166,8 +166,9 @@ func (m *Machine) greet(ctx context.Context, member Member) error {
 	return nil
 }
 
-// RemoveMember forgets a subscriber.
-func (m *Machine) RemoveMember(name string) error {
+// RemoveMember takes the control nodes' keys away from a subscriber, and forgets it. One that cannot be
+// reached keeps them; then it is forgotten only where somebody has said so.
+func (m *Machine) RemoveMember(ctx context.Context, name string, away bool) error {
 	all, err := m.Members()
 	if err != nil {
 		return err
@@ -175,6 +176,13 @@ func (m *Machine) RemoveMember(name string) error {
 	at := slices.IndexFunc(all, func(o Member) bool { return o.Name == name })
 	if at < 0 {
 		return fmt.Errorf("%s is no subscriber of this cluster", name)
+	}
+	if !away {
+		_, err := m.ask(ctx, all[at], vosapi.Request{Verb: vosapi.PutKeys, Keys: &[]vosapi.Key{}})
+		if err != nil {
+			return fmt.Errorf("cannot take the control nodes' keys away from %s: %w; with --away it is "+
+				"forgotten all the same", name, err)
+		}
 	}
 	if err := m.pins().Forget(all[at].Address); err != nil && !errors.Is(err, remote.ErrKeyUnknown) {
 		return err

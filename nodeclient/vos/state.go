@@ -127,6 +127,15 @@ func (m *Machine) follow(s sides) error {
 	return m.slots.Switch(s.Active.top(), s.Inactive.top())
 }
 
+// Alone keeps two of the same from running at once; the second is refused.
+func (m *Machine) Alone(what string) (unlock func(), err error) {
+	unlock, err = lock(m.path(what+".lock"), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, errLocked) {
+		return nil, &vosapi.Refusal{Code: vosapi.Busy, Detail: what}
+	}
+	return unlock, err
+}
+
 var errLocked = errors.New("another process is at it")
 
 // lock takes a file's lock; unlocking is said, not left to closing, for a process that is just being

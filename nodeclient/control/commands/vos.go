@@ -326,15 +326,21 @@ func (v vosClusterAdd) Run(s *console.Session) error {
 
 type vosClusterRemove struct {
 	Name string `arg:"" help:"The subscriber's name."`
+	Away bool   `help:"Forget it although it cannot be reached; it keeps the control nodes' keys."`
 }
 
-// Run forgets it.
+// Run takes the control nodes' keys away there, and forgets it.
 func (v vosClusterRemove) Run(s *console.Session) error {
 	m, err := openVos(s)
 	if err != nil {
 		return err
 	}
-	return m.RemoveMember(v.Name)
+	if err := m.RemoveMember(s.Ctx, v.Name, v.Away); err != nil {
+		return err
+	}
+	s.Say("%s is no subscriber of this cluster any more", v.Name)
+	s.Say("if the cluster is onboarded, run nodeclient utils system onboard update")
+	return nil
 }
 
 type vosClusterList struct{}

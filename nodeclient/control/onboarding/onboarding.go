@@ -27,7 +27,8 @@ import (
 )
 
 const (
-	maxClusters = 60
+	maxMachines = 150 // the record of all of them is one document
+	maxPackages = 16
 	importTries = 5
 )
 
@@ -167,13 +168,22 @@ func (d *Desk) Add(ctx context.Context, o vosapi.Onboarding, update bool, by str
 		return vosapi.Onboarded{}, err
 	}
 	d.greet(ctx, &fresh)
-	if err := d.note(fresh); err != nil {
+	if err := errors.Join(d.note(fresh), d.unpin(left(before, fresh))); err != nil {
 		return vosapi.Onboarded{}, err
 	}
 	answer := outcome(fresh, advice, number)
 	d.log("%s: %s %s, group %s, inventory version %d, partial=%t, by %s", verb(update), o.Product, o.Name,
 		fresh.Group, number, answer.Partial, by)
 	return answer, nil
+}
+
+// left are the machines that the cluster has no more.
+func left(before, now Cluster) Cluster {
+	before.Nodes = slices.DeleteFunc(slices.Clone(before.Nodes), func(n Node) bool {
+		_, stays := Find([]Cluster{now}, n.Name)
+		return stays
+	})
+	return before
 }
 
 func verb(update bool) string {
@@ -247,8 +257,14 @@ func byID(all []Cluster, id string) (Cluster, bool) {
 // free refuses a machine that is somebody else already: of another cluster, or in the inventory as
 // something that no onboarding has entered.
 func (d *Desk) free(known []Cluster, o vosapi.Onboarding) error {
-	if _, again := byID(known, o.Cluster); !again && len(known) >= maxClusters {
-		return models.Conflict("too_many_clusters", fmt.Sprint(maxClusters))
+	total := len(o.Nodes)
+	for _, c := range known {
+		if c.ID != o.Cluster {
+			total += len(c.Nodes)
+		}
+	}
+	if total > maxMachines {
+		return models.Conflict("too_many_machines", fmt.Sprint(maxMachines))
 	}
 	now, err := machines.Open(d.o.Dir, d.o.Now).Current()
 	if err != nil {
@@ -280,7 +296,7 @@ func nodesOf(o vosapi.Onboarding, before Cluster) []Node {
 		n := Node{Name: a.Name, Type: a.Type, User: a.User, Trouble: a.Trouble}
 		if a.Facts != nil {
 			n.HostKey = a.Facts.HostKeys[0]
-			n.Version, n.Packages = a.Facts.Active.Level(), a.Facts.Packages
+			n.Version, n.Packages = a.Facts.Active.Level(), noted(a.Facts.Packages)
 		} else {
 			if n.Trouble == "" {
 				n.Trouble = "its cluster's publisher did not reach it"
@@ -290,6 +306,17 @@ func nodesOf(o vosapi.Onboarding, before Cluster) []Node {
 			}
 		}
 		all = append(all, n)
+	}
+	return all
+}
+
+// noted are the packages that orchestration may ask for.
+func noted(packages []string) []string {
+	var all []string
+	for _, p := range packages {
+		if strings.HasPrefix(p, "ucos.") && len(all) < maxPackages {
+			all = append(all, p)
+		}
 	}
 	return all
 }

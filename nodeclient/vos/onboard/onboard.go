@@ -133,6 +133,11 @@ const (
 // must answer before anything is changed; where the control node refuses afterwards, its keys are taken
 // away again.
 func (c *Cluster) Onboard(ctx context.Context, verb Verb, l Login, say func(string)) (Record, error) {
+	unlock, err := c.o.Machine.Alone("onboarding")
+	if err != nil {
+		return Record{}, err
+	}
+	defer unlock()
 	if err := c.Ready(verb); err != nil {
 		return Record{}, err
 	}
@@ -210,6 +215,11 @@ type Gone struct {
 // Without a login only the keys are taken away: for control nodes that are gone for good.
 func (c *Cluster) Remove(ctx context.Context, l *Login, say func(string)) (Gone, error) {
 	var gone Gone
+	unlock, err := c.o.Machine.Alone("onboarding")
+	if err != nil {
+		return gone, err
+	}
+	defer unlock()
 	if l != nil {
 		client, err := c.client(*l)
 		if err != nil {
