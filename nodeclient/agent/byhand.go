@@ -23,6 +23,13 @@ func (a *Agent) isAsking() bool {
 	return a.asking
 }
 
+// givesBack says whether a permit is being given back of which the hub has not heard yet.
+func (a *Agent) givesBack() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.declined != nil
+}
+
 func (a *Agent) setAsking(yes bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -31,6 +38,9 @@ func (a *Agent) setAsking(yes bool) {
 
 // pickUp begins what somebody asks for by hand (R33), or answers why not.
 func (a *Agent) pickUp(ctx context.Context) (bool, error) {
+	if a.givesBack() {
+		return false, nil // the hub would give out once more what it is being given back
+	}
 	r, ok, err := byhand.Take(a.opts.Dir, a.opts.Now())
 	if err != nil {
 		a.opts.Log.Error("request by hand not read", "err", err)

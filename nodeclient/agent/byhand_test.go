@@ -301,10 +301,11 @@ func (n *node) resume(t *testing.T, s handScenario) {
 	t.Helper()
 	hosttest.Await(t, "it comes to rest", func() bool {
 		e := n.journal(t).Entry
-		return e == nil || e.Step == journal.Stopped
+		_, waits, err := byhand.Pending(n.dir) // a request of before the crash
+		return err == nil && !waits && (e == nil || e.Step == journal.Stopped)
 	})
 	last := s.works[len(s.works)-1]
-	if e := n.journal(t).Entry; last == byhand.Start && e != nil {
+	if e := n.journal(t).Entry; last == byhand.Start && e != nil && e.Step == journal.Stopped {
 		n.answered(t, n.asks(t, byhand.Start, false), byhand.Ended)
 	}
 	if last == models.HandSwitch && hosttest.Answer(n.port) != s.ends {
