@@ -45,7 +45,7 @@ type vosSetup struct {
 	AuthorizedKeys string            `type:"path" help:"That user's authorized_keys. Default: in the home folder." placeholder:"FILE"`
 	HostKey        []string          `type:"existingfile" help:"Public host key of the SSH server. Default: those in /etc/ssh." placeholder:"FILE"`
 	Program        string            `type:"path" help:"This program, as the forced command calls it." placeholder:"FILE"`
-	RestartCommand []string          `sep:" " default:"/sbin/shutdown -r now" help:"What restarts this machine."`
+	RestartCommand string            `default:"/sbin/shutdown -r now" help:"What restarts this machine."`
 	BootIDFile     string            `name:"boot-id-file" type:"path" hidden:"" help:"What changes with every boot."`
 	KeepFree       string            `default:"1GiB" help:"How much of the disk files from control nodes leave free."`
 	Dial           map[string]string `help:"Where a control node is reached, if not by DNS on port 8445: NAME=HOST:PORT." placeholder:"NAME=ADDRESS"`
@@ -57,7 +57,7 @@ type vosSetup struct {
 func (v vosSetup) Run(s *console.Session) error {
 	c := vos.Config{Name: v.FQDN, Product: inventory.Product(v.Product), Type: inventory.Publisher,
 		Cluster: v.Cluster, User: v.User, AuthorizedKeys: v.AuthorizedKeys, HostKeys: v.HostKey,
-		Program: v.Program, RestartCommand: v.RestartCommand, BootIDFile: v.BootIDFile, Dial: v.Dial}
+		Program: v.Program, RestartCommand: strings.Fields(v.RestartCommand), BootIDFile: v.BootIDFile, Dial: v.Dial}
 	var err error
 	if c.KeepFree, err = bytesOf(v.KeepFree); err != nil {
 		return err
