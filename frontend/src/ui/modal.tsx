@@ -1,5 +1,7 @@
 // The dialogs: one frame for all, and the one that asks to type a name.
-import { type FormEvent, type ReactNode, useState } from 'react';
+import {
+  type ComponentRef, type FormEvent, type ReactNode, useEffect, useRef, useState,
+} from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Explanation } from '../api/problem';
 import { Button, Dialog, Input } from '../mdc';
@@ -37,8 +39,10 @@ export function Modal(props: ModalProps) {
     submit();
   };
   const { other } = props;
+  const dialog = useEscape(props.onClose);
+  // A busy button only looks disabled: one that is would lose the focus, and with it the keyboard.
   return (
-    <Dialog visible size={props.size ?? 'medium'} headerText={props.title}
+    <Dialog ref={dialog} visible size={props.size ?? 'medium'} headerText={props.title}
       descriptionText={props.text} aria-label={props.title} closeButtonAriaLabel={t('close')}
       className={props.className} onShown={toFirstField} onClose={() => props.onClose()}>
       {props.submit ? (
@@ -47,18 +51,44 @@ export function Modal(props: ModalProps) {
           <Failure failure={props.failure ?? null} />
         </form>
       ) : <div slot="dialog-body" className="stack">{props.children}</div>}
-      <Button slot="footer-button-secondary" variant="secondary" disabled={other && props.busy}
-        color={other?.danger ? 'negative' : undefined} onClick={other?.onClick ?? props.onClose}>
+      <Button slot="footer-button-secondary" variant="secondary" softDisabled={other && props.busy}
+        color={other?.danger ? 'negative' : undefined} onClick={() => {
+          if (!other) props.onClose();
+          else if (!props.busy) other.onClick();
+        }}>
         {other?.label ?? props.closes ?? t('cancel')}
       </Button>
       {props.submit && (
         <Button slot="footer-button-primary" color={props.danger ? 'negative' : undefined}
-          disabled={props.busy || props.blocked} onClick={submit}>
+          disabled={props.blocked} softDisabled={props.busy} onClick={submit}>
           {props.submit}
         </Button>
       )}
     </Dialog>
   );
+}
+
+/**
+ * Escape closes the dialog on top also while nothing in it has the focus, as after a click on its
+ * text or beside it: the dialog itself hears only the keys that are pressed within.
+ */
+function useEscape(close: () => void) {
+  const dialog = useRef<ComponentRef<typeof Dialog>>(null);
+  const latest = useRef(close);
+  useEffect(() => {
+    latest.current = close;
+  });
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      const shown = document.querySelectorAll('mdc-dialog[visible]');
+      const top = shown[shown.length - 1];
+      if (event.code !== 'Escape' || top !== dialog.current) return;
+      if (!top.contains(document.activeElement)) latest.current();
+    };
+    document.addEventListener('keydown', onKey);
+    return () => document.removeEventListener('keydown', onKey);
+  }, []);
+  return dialog;
 }
 
 /** Whoever opens a dialog with a field wants to type; the close button comes first otherwise. */
