@@ -66,7 +66,7 @@ func atTerminal(t *testing.T, args ...string) *terminal {
 		t.Fatal(err)
 	}
 	_ = slave.Close()
-	kill := time.AfterFunc(60*time.Second, func() { _ = cmd.Process.Kill() })
+	kill := time.AfterFunc(3*time.Minute, func() { _ = cmd.Process.Kill() })
 	t.Cleanup(func() { kill.Stop() })
 	return &terminal{t: t, master: master, cmd: cmd}
 }
