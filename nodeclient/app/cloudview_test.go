@@ -11,6 +11,7 @@ import (
 	"connecthub/models/inventory"
 	"connecthub/models/store"
 	"connecthub/nodeclient/control/machines"
+	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/host/hosttest"
 )
 
@@ -40,7 +41,15 @@ func imports(t *testing.T, dir string) {
 func TestTheConsoleGetsWhatTheNodesAdministratorAllows(t *testing.T) {
 	t.Parallel()
 	h := newRealHub(t)
-	m := newMachine(t, h, "cc-pub.example.com", models.Publisher)
+	m := &machine{t: t}
+	m.dir, _ = hosttest.Dir(t)
+	h.register(m.dir, "cc-pub.example.com", models.Publisher)
+	c := enroll.Config{Hub: h.server.URL, FQDN: "cc-pub.example.com", AppUser: "admin", AppPasswordHash: "none",
+		PageListen: "127.0.0.1:0"}
+	if err := c.Save(m.dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.ends)
 	imports(t, m.dir)
 	m.runs()
 	if out := m.does(t, 0, "utils", "cloud-view", "show", "--dir", m.dir); !strings.Contains(out, "disabled\nThe hub holds nothing.") {

@@ -71,7 +71,7 @@ func (r runCommand) Run(e *env) error {
 		g.Go(func() error { return n.enrollment.FollowPublisher(ctx, n.note) })
 		g.Go(func() error { return n.replicate(ctx) })
 	}
-	if n.enrollment.Config().Role == models.Publisher {
+	if n.enrollment.Config().Role != models.Subscriber {
 		g.Go(func() error {
 			n.cloudView().Run(ctx)
 			return nil
