@@ -273,3 +273,32 @@ func TestR33TheLocalPermitNeedsAToken(t *testing.T) {
 		t.Error(answer.Code)
 	}
 }
+
+// TestR33ANodeRolledBackByHandGoesForwardAgainWhenAnAdminRetries: nothing is halted, and yet the version
+// is not tried again until somebody says so.
+func TestR33ANodeRolledBackByHandGoesForwardAgainWhenAnAdminRetries(t *testing.T) {
+	t.Parallel()
+	onBothWalks(t, func(w walk) {
+		w.publish("2.0.0", models.Regular)
+		w.opens(w.sub)
+		w.rolls(w.pub, w.sub)
+		p := w.sub.works(models.HandRollback, nil).Permit
+		w.sub.take(p)
+		if c := w.sub.confirm(); !c.Confirmed {
+			w.Fatalf("%+v", c)
+		}
+		w.sub.state.Denied = []models.Version{"2.0.0"}
+		w.sub.state.Journal.Version = "1.0.0" // where end goes to
+		w.sub.end(models.Succeeded)
+		w.opens(w.pub)
+		w.held(w.sub, models.ReasonDeniedVersion)
+		_, err := w.fleet.Retry(w.Context(), w.admin, w.id)
+		must(w.T, err)
+		w.opens(w.pub)
+		again := w.sub.poll()
+		if again.Permit == nil || again.Permit.Version != "2.0.0" || len(w.sub.state.Denied) != 0 {
+			w.Fatalf("%+v, denied %v", again.Decision, w.sub.state.Denied)
+		}
+		w.sub.upgrade(again.Permit)
+	})
+}

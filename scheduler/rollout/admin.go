@@ -40,27 +40,47 @@ func (v *view) override() {
 }
 
 // Retry lets a rollout that a failure has halted go on in the next window, and the nodes try its
-// version again (R19, R28). It refuses with not_halted, and with halted_lost while a silent node
-// may have a service down.
+// version again (R19, R28); so, too, where nothing is halted and a node that was rolled back by hand
+// holds the cluster (R33). It refuses with not_halted, and with halted_lost while a silent node may
+// have a service down.
 func Retry(s Snapshot, now time.Time) ([]Effect, error) {
 	v := newView(s, now)
+	blocked := v.blocker()
 	switch {
-	case s.Rollout == nil:
-		return nil, models.Conflict("not_halted", "")
-	case s.Rollout.State == models.RolloutHaltedLost:
+	case s.Rollout != nil && s.Rollout.State == models.RolloutHaltedLost:
 		return nil, models.Conflict("halted_lost", s.nameOf(s.Rollout.BlockedBy))
-	case s.Rollout.State != models.RolloutHaltedFailed:
+	case s.Rollout != nil && s.Rollout.State == models.RolloutHaltedFailed:
+		blocked = s.Rollout.BlockedBy
+	case blocked == "":
 		return nil, models.Conflict("not_halted", "")
 	}
-	next := s.Plan.NextOpen(windowKind(s.Rollout.Kind), now).Start
-	v.setRollout(SetRolloutState{State: models.RolloutActive, BlockedBy: s.Rollout.BlockedBy,
-		RetryAfter: next})
+	if v.rollout == nil {
+		v.openRollout(v.target())
+	}
+	version := v.rollout.Version
+	next := s.Plan.NextOpen(windowKind(v.rollout.Kind), now).Start
+	v.setRollout(SetRolloutState{State: models.RolloutActive, BlockedBy: blocked, RetryAfter: next})
 	for i := range s.Members {
-		if n := &s.Members[i]; n.Denies(s.Rollout.Version) {
-			v.add(ForgetDenied{Node: n.ID, Version: s.Rollout.Version})
+		if n := &s.Members[i]; n.Denies(version) {
+			v.add(ForgetDenied{Node: n.ID, Version: version})
 		}
 	}
 	return v.effects, nil
+}
+
+// blocker is a member that denies the version that the cluster aims at, or empty.
+func (v *view) blocker() models.NodeID {
+	r := v.target()
+	if r == nil || r.State != models.ReleasePublished {
+		return ""
+	}
+	for i := range v.s.Members {
+		n := &v.s.Members[i]
+		if n.Member == models.MemberActive && n.Version != r.Version && n.Denies(r.Version) {
+			return n.ID
+		}
+	}
+	return ""
 }
 
 // Maintain is what entering maintenance mode does to the cluster's permit: an offered one of the

@@ -10,16 +10,19 @@ import { Failure } from '../ui/parts';
 
 /** Says who blocks a halted rollout, and offers the way out that this state has. */
 export function Halted({ cluster }: { cluster: Schemas['Cluster'] }) {
+  const { t } = useTranslation();
   const { rollout, local_work: work } = cluster;
   if (work) return <ByHand cluster={cluster} permit={work} />;
+  const denied = cluster.nodes.some((node) => node.decision?.reason === 'denied_version');
   if (rollout?.state === 'halted_failed') return <Failed cluster={cluster} />;
+  if (denied) return <Failed cluster={cluster} label={t('cluster.denied')} />;
   if (rollout?.state === 'halted_lost' && rollout.permit) {
     return <Lost cluster={cluster} permit={rollout.permit} />;
   }
   return null;
 }
 
-function Failed({ cluster }: { cluster: Schemas['Cluster'] }) {
+function Failed({ cluster, label }: { cluster: Schemas['Cluster']; label?: string }) {
   const { t } = useTranslation();
   const notify = useNotify();
   const mayRetry = usePermitted('retryRollout');
@@ -28,7 +31,7 @@ function Failed({ cluster }: { cluster: Schemas['Cluster'] }) {
   }));
   return (
     <div className="stack">
-      <Banner variant="error" label={t('cluster.haltedFailed')} className="banner"
+      <Banner variant="error" label={label ?? t('cluster.haltedFailed')} className="banner"
         secondaryLabel={t('cluster.haltedFailedText')}>
         {mayRetry && (
           <Button slot="trailing-actions" size={28} disabled={retry.busy}

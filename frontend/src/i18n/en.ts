@@ -287,6 +287,7 @@ const en = {
     kind: { regular: 'Regular', emergency: 'Emergency' },
     haltedFailed: 'A node could not be upgraded and no other node starts.',
     haltedFailedText: 'Look at its reason below. Retry lets the upgrade go on in the next window.',
+    denied: 'A node was rolled back from the pending version and no node starts.',
     retry: 'Retry',
     retried: 'The upgrade goes on in the next window.',
     haltedLost: '{{node}} fell silent in the middle of its upgrade and blocks the others.',
