@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"connecthub/models/inventory"
+	"connecthub/nodeclient/control/keys"
 	"connecthub/nodeclient/control/machines"
 	"connecthub/nodeclient/control/onboarding"
 	"connecthub/nodeclient/control/sshport"
@@ -78,6 +79,10 @@ func controlNodes(t *testing.T) (pub, sub *controlNode) {
 		"--peer-listen", fmt.Sprintf("127.0.0.1:%d", hosttest.FreePort(t)), "--dial", fmt.Sprintf("%s=127.0.0.1:%d", pub.name, peer)}
 	hosttest.Await(t, "the subscriber joins", func() bool { code, _, _ := call(t, join...); return code == 0 })
 	sub.run()
+	hosttest.Await(t, "the publisher has heard of the subscriber's key", func() bool {
+		peers, err := keys.Peers(pub.dir)
+		return err == nil && len(peers) == 1
+	})
 	return pub, sub
 }
 

@@ -114,15 +114,28 @@ func (d *Desk) Begin() (vosapi.Begin, error) {
 		return vosapi.Begin{}, err
 	}
 	b := vosapi.Begin{Protocol: vosapi.Protocol, Publisher: string(self.Name), Subscribers: []string{},
-		Version: self.Version, Key: vosapi.Key{Category: string(own.Category), HostName: string(own.HostName),
-			PublicKey: string(own.PublicKey)}}
+		Peers: []vosapi.Key{}, Version: self.Version, Key: said(own)}
 	if self.Role == models.Subscriber {
 		b.Publisher = string(self.Publisher)
 	}
+	peers, err := keys.Peers(d.o.Dir)
+	if err != nil {
+		return vosapi.Begin{}, err
+	}
 	for _, s := range self.Subscribers {
 		b.Subscribers = append(b.Subscribers, string(s))
+		for _, p := range peers {
+			if p.HostName == s {
+				b.Peers = append(b.Peers, said(p))
+			}
+		}
 	}
 	return b, nil
+}
+
+func said(p keys.Public) vosapi.Key {
+	return vosapi.Key{Category: string(p.Category), HostName: string(p.HostName),
+		PublicKey: string(p.PublicKey)}
 }
 
 // Add takes a cluster in, or brings what is known of it up to date. It refuses a cluster that lacks what

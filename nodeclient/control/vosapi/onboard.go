@@ -27,6 +27,7 @@ type Begin struct {
 	Key
 	Publisher   string         `json:"publisher"`   // of the control nodes, their own name where it is itself
 	Subscribers []string       `json:"subscribers"` // of the control nodes
+	Peers       []Key          `json:"peers"`       // what the publisher has heard of their keys
 	Version     compat.Version `json:"version"`     // of Cloud Connect here; zero where none is installed
 }
 
@@ -35,9 +36,11 @@ func (b Begin) Check() error {
 	switch {
 	case b.Protocol != Protocol:
 		return &Refusal{Code: WrongProtocol, Detail: fmt.Sprint(b.Protocol)}
-	case len(b.Subscribers) >= MaxKeys || !inventory.ValidHost(b.Publisher):
+	case len(b.Subscribers) >= MaxKeys || len(b.Peers) >= MaxKeys || !inventory.ValidHost(b.Publisher):
 		return ErrMalformed
 	case slices.ContainsFunc(b.Subscribers, func(s string) bool { return !inventory.ValidHost(s) }):
+		return ErrMalformed
+	case slices.ContainsFunc(b.Peers, func(k Key) bool { return k.Check() != nil }):
 		return ErrMalformed
 	}
 	return b.Key.Check()

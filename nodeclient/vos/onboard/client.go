@@ -13,6 +13,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ const (
 	callDeadline    = 60 * time.Second
 	port            = "8445"
 	maxProblem      = 64 << 10
+	askedForUser    = "application_user_required"
 )
 
 // client speaks to the control nodes. It trusts tomcat-trust alone: neither the machine's own
@@ -59,12 +61,13 @@ func (c *Cluster) client(l Login) (*client, error) {
 
 func (c *client) close() { c.http.CloseIdleConnections() }
 
-// greet asks the publisher who the control nodes are, and each of the others for its own key: so both
-// are reachable, and both are trusted, before anything is changed.
+// greet asks the publisher who the control nodes are, and makes sure that each of the others answers: so
+// both are reachable, and both are trusted, before anything is changed. The password goes to the publisher
+// alone; the others' keys come from it.
 func (c *client) greet(ctx context.Context) (vosapi.Begin, []vosapi.Key, error) {
 	var begin vosapi.Begin
 	asked := c.login.Publisher
-	if err := c.call(ctx, rolePublisher, asked, http.MethodGet, vosapi.PathOnboard, nil, &begin); err != nil {
+	if err := c.call(ctx, http.MethodGet, nil, &begin); err != nil {
 		return begin, nil, err
 	}
 	if err := begin.Check(); err != nil {
@@ -81,17 +84,42 @@ func (c *client) greet(ctx context.Context) (vosapi.Begin, []vosapi.Key, error) 
 	}
 	keys := []vosapi.Key{begin.Key}
 	for _, name := range begin.Subscribers {
-		var key vosapi.Key
-		if err := c.call(ctx, roleSubscriber, name, http.MethodGet, vosapi.PathKey, nil, &key); err != nil {
+		if err := c.look(ctx, name); err != nil {
 			return begin, nil, err
 		}
-		if key.Check() != nil || key.Category != "SUBSCRIBER" || key.HostName != name {
-			return begin, nil, refuse(NoControlNode, name)
+		at := slices.IndexFunc(begin.Peers, func(k vosapi.Key) bool {
+			return k.HostName == name && k.Category == "SUBSCRIBER"
+		})
+		if at < 0 {
+			return begin, nil, refuse(KeyUnknown, asked+"|"+name)
 		}
-		keys = append(keys, key)
+		keys = append(keys, begin.Peers[at])
 	}
 	return begin, keys, nil
 }
+
+// look makes sure that a subscriber of the control nodes answers, and tells it nothing: it asks for the
+// application user, as every control node does.
+func (c *client) look(ctx context.Context, name string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address(name)+vosapi.PathKey, nil)
+	if err != nil {
+		return fmt.Errorf("cannot ask the control node: %w", err)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return c.unreached(ctx, roleSubscriber, name, err)
+	}
+	defer res.Body.Close()
+	var p wire.Problem
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxProblem))
+	if err != nil || res.StatusCode != http.StatusUnauthorized || json.Unmarshal(text, &p) != nil ||
+		p.Code != askedForUser {
+		return refuse(NoControlNode, name)
+	}
+	return nil
+}
+
+func address(name string) string { return "https://" + net.JoinHostPort(name, port) }
 
 func (c *client) enter(ctx context.Context, verb Verb, o vosapi.Onboarding) (vosapi.Onboarded, error) {
 	method := http.MethodPost
@@ -99,7 +127,7 @@ func (c *client) enter(ctx context.Context, verb Verb, o vosapi.Onboarding) (vos
 		method = http.MethodPut
 	}
 	var done vosapi.Onboarded
-	err := c.call(ctx, rolePublisher, c.login.Publisher, method, vosapi.PathOnboard, o, &done)
+	err := c.call(ctx, method, o, &done)
 	if err == nil && (done.Check() != nil || len(done.Nodes) != len(o.Nodes)) {
 		err = refuse(NoControlNode, c.login.Publisher)
 	}
@@ -108,15 +136,16 @@ func (c *client) enter(ctx context.Context, verb Verb, o vosapi.Onboarding) (vos
 
 func (c *client) leave(ctx context.Context, r vosapi.Removal) (vosapi.Removed, error) {
 	var done vosapi.Removed
-	err := c.call(ctx, rolePublisher, c.login.Publisher, http.MethodDelete, vosapi.PathOnboard, r, &done)
+	err := c.call(ctx, http.MethodDelete, r, &done)
 	if err == nil && done.Protocol != vosapi.Protocol {
 		err = refuse(NoControlNode, c.login.Publisher)
 	}
 	return done, err
 }
 
-// call sends one request. The password goes out only over a connection whose certificate was verified.
-func (c *client) call(ctx context.Context, role role, name, method, path string, in, out any) error {
+// call sends the publisher one request. The password goes out only over a connection whose certificate
+// was verified.
+func (c *client) call(ctx context.Context, method string, in, out any) error {
 	var body io.Reader
 	if in != nil {
 		text, err := json.Marshal(in)
@@ -125,7 +154,8 @@ func (c *client) call(ctx context.Context, role role, name, method, path string,
 		}
 		body = bytes.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "https://"+net.JoinHostPort(name, port)+path, body)
+	name := c.login.Publisher
+	req, err := http.NewRequestWithContext(ctx, method, address(name)+vosapi.PathOnboard, body)
 	if err != nil {
 		return fmt.Errorf("cannot ask the control node: %w", err)
 	}
@@ -136,7 +166,7 @@ func (c *client) call(ctx context.Context, role role, name, method, path string,
 	req.SetBasicAuth(c.login.User, string(c.login.Password))
 	res, err := c.http.Do(req)
 	if err != nil {
-		return c.unreached(ctx, role, name, err)
+		return c.unreached(ctx, rolePublisher, name, err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode == http.StatusOK {
@@ -145,16 +175,13 @@ func (c *client) call(ctx context.Context, role role, name, method, path string,
 		}
 		return nil
 	}
-	return problem(role, name, res)
+	return problem(name, res)
 }
 
 // problem is what the control node refused with. A wrong name and a wrong password are one answer.
-func problem(role role, name string, res *http.Response) error {
+func problem(name string, res *http.Response) error {
 	switch res.StatusCode {
 	case http.StatusUnauthorized:
-		if role == roleSubscriber {
-			return refuse(WrongUserThere, name)
-		}
 		return refuse(WrongUser, name)
 	case http.StatusTooManyRequests:
 		return refuse(TooManyAttempts, name)

@@ -53,6 +53,7 @@ type fake struct {
 	secret atomic.Int64 // of them with the password
 	key    string       // its public SSH key
 	begin  func() any   // what it answers to GET
+	status int          // of its refusal, where it has no answer
 	enter  func(http.ResponseWriter, *http.Request)
 }
 
@@ -69,7 +70,7 @@ func good(name string) shape {
 // begins serves TLS with a self-signed certificate of that shape.
 func begins(t testing.TB, s shape) *fake {
 	t.Helper()
-	f := &fake{key: sshKey(t)}
+	f := &fake{key: sshKey(t), status: http.StatusTeapot}
 	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(f.answer))
 	f.Config.ErrorLog = log.New(io.Discard, "", 0)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -122,7 +123,8 @@ func (f *fake) answer(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodGet && f.enter != nil:
 		f.enter(w, r)
 	case f.begin == nil:
-		http.Error(w, "no", http.StatusTeapot)
+		w.WriteHeader(f.status)
+		_, _ = io.WriteString(w, `{"code":"application_user_required"}`)
 	default:
 		_ = json.NewEncoder(w).Encode(f.begin())
 	}
@@ -131,13 +133,16 @@ func (f *fake) answer(w http.ResponseWriter, r *http.Request) {
 func (f *fake) says(v any) { f.begin = func() any { return v } }
 
 func (f *fake) publishes(subs ...string) {
-	f.says(vosapi.Begin{Protocol: 1, Key: vosapi.Key{Category: "PUBLISHER", HostName: pubName, PublicKey: f.key},
-		Publisher: pubName, Subscribers: subs})
+	b := vosapi.Begin{Protocol: 1, Key: vosapi.Key{Category: "PUBLISHER", HostName: pubName, PublicKey: f.key},
+		Publisher: pubName, Subscribers: subs}
+	for _, s := range subs {
+		b.Peers = append(b.Peers, vosapi.Key{Category: "SUBSCRIBER", HostName: s, PublicKey: f.key})
+	}
+	f.says(b)
 }
 
-func (f *fake) subscribes() {
-	f.says(vosapi.Key{Category: "SUBSCRIBER", HostName: subName, PublicKey: f.key})
-}
+// subscribes asks for the application user, as a subscriber does; it is never told.
+func (f *fake) subscribes() { f.begin, f.status = nil, http.StatusUnauthorized }
 
 // machine is a VVB that dials these, and trusts what it is told to.
 type machine struct {
@@ -373,7 +378,8 @@ func TestAnswersThatNoControlNodeGivesAreRefused(t *testing.T) {
 	x.trusts(pub, sub)
 	begin := func(change func(*vosapi.Begin)) {
 		b := vosapi.Begin{Protocol: 1, Key: vosapi.Key{Category: "PUBLISHER", HostName: pubName, PublicKey: pub.key},
-			Publisher: pubName, Subscribers: []string{subName}}
+			Publisher: pubName, Subscribers: []string{subName},
+			Peers: []vosapi.Key{{Category: "SUBSCRIBER", HostName: subName, PublicKey: sub.key}}}
 		change(&b)
 		pub.says(b)
 	}
@@ -393,6 +399,9 @@ func TestAnswersThatNoControlNodeGivesAreRefused(t *testing.T) {
 		{"is no control node", func(b *vosapi.Begin) { b.Protocol = 2 }},
 		{"is no control node", func(b *vosapi.Begin) { b.PublicKey = "ssh-rsa AAAA\ncommand=\"x\" ssh-rsa BBBB" }},
 		{"is no control node", func(b *vosapi.Begin) { b.Subscribers = []string{"a b"} }},
+		{"cc-pub.example.com has not heard of the key of cc-sub.example.com yet", func(b *vosapi.Begin) { b.Peers = nil }},
+		{"has not heard of the key", func(b *vosapi.Begin) { b.Peers[0].Category = "PUBLISHER" }},
+		{"is no control node", func(b *vosapi.Begin) { b.Peers[0].PublicKey = "x" }},
 		{"CloudConnect has 12.6(1)ES2 and needs 12.6(1)ES3 or later", func(b *vosapi.Begin) { b.Version = old }},
 	} {
 		begin(c.change)
@@ -401,12 +410,17 @@ func TestAnswersThatNoControlNodeGivesAreRefused(t *testing.T) {
 		}
 	}
 	begin(func(*vosapi.Begin) {})
-	for _, key := range []any{vosapi.Key{Category: "PUBLISHER", HostName: subName, PublicKey: sub.key},
-		vosapi.Key{Category: "SUBSCRIBER", HostName: pubName, PublicKey: sub.key}, "x", 7} {
-		sub.says(key)
-		if _, err := x.onboard(onboard.Initiate); !errors.Is(err, &onboard.Refusal{Code: onboard.NoControlNode}) || !x.untouched() {
-			t.Errorf("%v: %v", key, err)
+	for status, answer := range map[int]any{http.StatusOK: "x", http.StatusTeapot: nil} { // what stands in the subscriber's place
+		sub.says(answer)
+		if sub.status = status; answer == nil {
+			sub.begin = nil
 		}
+		if _, err := x.onboard(onboard.Initiate); !errors.Is(err, &onboard.Refusal{Code: onboard.NoControlNode}) || !x.untouched() {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+	if sub.secret.Load() > 0 {
+		t.Error("the subscriber was told the password")
 	}
 }
 

@@ -23,7 +23,7 @@ const (
 	OtherName             Code = "other_name"
 	NoControlNode         Code = "no_control_node"
 	WrongUser             Code = "wrong_application_user"
-	WrongUserThere        Code = "wrong_application_user_on_subscriber"
+	KeyUnknown            Code = "subscriber_key_unknown"
 	TooManyAttempts       Code = "too_many_attempts"
 	PublisherUnreachable  Code = "publisher_unreachable"
 	SubscriberUnreachable Code = "subscriber_unreachable"
@@ -126,8 +126,8 @@ var texts = map[Code]text{
 		"{0} として応答したものは、このバージョンのコントロールノードではありません"},
 	WrongUser: {"the name or the password of the application user is wrong",
 		"アプリケーションユーザの名前またはパスワードが正しくありません"},
-	WrongUserThere: {"the control nodes' subscriber {0} has another application user or password than their publisher; make them the same with nodeclient set user there",
-		"コントロールノードのサブスクライバ {0} のアプリケーションユーザまたはパスワードがパブリッシャと異なります。nodeclient set user で同じにしてください"},
+	KeyUnknown: {"the control nodes' publisher {0} has not heard of the key of {1} yet; wait until both have replicated, then try again",
+		"コントロールノードのパブリッシャ {0} はまだ {1} の鍵を受け取っていません。レプリケーションが完了してからもう一度お試しください"},
 	TooManyAttempts: {"too many wrong passwords were given to {0}; wait a little, then try again",
 		"{0} で誤ったパスワードの入力が多すぎます。しばらくしてからもう一度お試しください"},
 	PublisherUnreachable: {"the control nodes' publisher {0} cannot be reached on port 8445; both control nodes must be reachable, nothing was changed",
