@@ -97,6 +97,7 @@ var packageMap = map[string]string{
 	"nodeclient/control/remote/sftptest":   "github.com/pkg/sftp golang.org/x/crypto/ssh",
 	"nodeclient/control/repository":        "models/compat nodeclient/control/catalogue nodeclient/control/settings nodeclient/fetch",
 	"nodeclient/control/settings":          "nodeclient/atomicfile",
+	"nodeclient/control/wayout":            "nodeclient/control/settings nodeclient/proxy",
 	"nodeclient/control/onboarding":        "models models/compat models/inventory nodeclient/control/keys nodeclient/control/logs nodeclient/control/machines nodeclient/control/remote nodeclient/control/settings nodeclient/control/sshport nodeclient/control/vosapi golang.org/x/crypto/ssh",
 	"nodeclient/control/vosapi":            "models/compat models/inventory",
 	"nodeclient/vos":                       "models models/compat models/inventory nodeclient/atomicfile nodeclient/control/remote nodeclient/control/vosapi nodeclient/host nodeclient/host/… github.com/pkg/sftp golang.org/x/crypto/ssh golang.org/x/sys/unix",

@@ -70,6 +70,10 @@ func (r runCommand) Run(e *env) error {
 	case models.Subscriber:
 		g.Go(func() error { return n.enrollment.FollowPublisher(ctx, n.note) })
 		g.Go(func() error { return n.replicate(ctx) })
+		g.Go(func() error {
+			n.followProxy(ctx)
+			return nil
+		})
 	}
 	if n.enrollment.Config().Role != models.Subscriber {
 		g.Go(func() error {
@@ -78,6 +82,7 @@ func (r runCommand) Run(e *env) error {
 		})
 	}
 	g.Go(func() error { return n.work(ctx) })
+	g.Go(func() error { return n.jobs().Run(ctx) })
 	g.Go(func() error {
 		n.mail().Run(ctx)
 		return nil

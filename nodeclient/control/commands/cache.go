@@ -178,7 +178,8 @@ func showCache(s *console.Session, c deployment.Cache) {
 
 // utilsSet is "utils set …".
 type utilsSet struct {
-	Orchestration setProcedures `cmd:"" help:"How many machines are worked on at once."`
+	SoftwareDownload setSoftwareDownload `cmd:"" help:"When and how fast this node downloads software."`
+	Orchestration    setProcedures       `cmd:"" help:"How many machines are worked on at once."`
 }
 
 type setProcedures struct {

@@ -17,19 +17,24 @@ import (
 
 const lookEvery = 150 * time.Millisecond
 
-// startWorker starts this program apart from this session: it has the lock, and outlives the terminal.
+// startWorker starts a procedure's worker apart from this session.
 func startWorker(s *console.Session, hold *gate.Hold, id string, resume bool) error {
-	self, err := s.Self()
-	if err != nil {
-		return fmt.Errorf("cannot find this program: %w", err)
-	}
 	args := []string{"utils", "deployment", "conduct", "--dir", s.Dir, "--by", s.Who, id}
 	if resume {
 		args = append(args, "--resume")
 	}
+	return detach(s, hold, args...)
+}
+
+// detach starts this program apart from this session: it has the lock, and outlives the terminal.
+func detach(s *console.Session, hold *gate.Hold, args ...string) error {
+	self, err := s.Self()
+	if err != nil {
+		return fmt.Errorf("cannot find this program: %w", err)
+	}
 	none, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
-		return fmt.Errorf("cannot start the procedure: %w", err)
+		return fmt.Errorf("cannot start a worker: %w", err)
 	}
 	defer none.Close()
 	cmd := exec.Command(self, args...) //nolint:noctx // it outlives this session
@@ -38,7 +43,7 @@ func startWorker(s *console.Session, hold *gate.Hold, id string, resume bool) er
 	cmd.ExtraFiles = []*os.File{hold.File()}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("cannot start the procedure: %w", err)
+		return fmt.Errorf("cannot start a worker: %w", err)
 	}
 	hold.Leave()
 	go func() { _ = cmd.Wait() }() // so that a shell that goes on leaves no dead process

@@ -207,8 +207,7 @@ func (r repositoryShow) Run(s *console.Session) error {
 		return err
 	}
 	if !c.Configured() {
-		return console.Refuse("no_repository", "no repository is configured; run: utils image-repository set",
-			"リポジトリが設定されていません。utils image-repository set を実行してください")
+		return noRepository()
 	}
 	v := viewOf(c, meta)
 	if r.JSON {

@@ -12,6 +12,8 @@ import (
 	"connecthub/models"
 	"connecthub/nodeclient/control/console"
 	"connecthub/nodeclient/control/gate"
+	"connecthub/nodeclient/control/logs"
+	"connecthub/nodeclient/control/mail"
 	"connecthub/nodeclient/control/replica"
 	"connecthub/nodeclient/control/selfupgrade"
 	"connecthub/nodeclient/enroll"
@@ -47,41 +49,68 @@ type upgradeInitiate struct {
 
 // Run installs, and then switches if that is wanted. A lost terminal loses nothing.
 func (u upgradeInitiate) Run(s *console.Session) error {
-	hold, err := s.Orchestrate(installing)
-	if err != nil {
-		return err
-	}
-	released := false
-	defer func() {
-		if !released {
-			hold.Release()
+	done, auto, err := u.install(s)
+	if err == nil && auto { // no longer under the lock: no node that orchestrates gets a permit
+		switching := *s
+		if u.JSON {
+			switching.Out = s.Err
 		}
-	}()
-	w, auto, err := u.ask(s)
-	if err != nil {
-		return err
+		err = s.ByHand(&switching, models.HandUpgrade, u.WithoutPermit)
 	}
-	signal.Ignore(syscall.SIGHUP)
-	s.Note("Installing %s ...", w.File)
-	done, err := w.Run(s.Ctx)
-	if err != nil {
+	if done.Version != "" {
+		tellUpgrade(s, done, err)
+	}
+	switch {
+	case err != nil:
 		return upgradeRefusal(err)
-	}
-	hold.Release()
-	released = true // the hub gives no permit to a node that orchestrates
-	if auto {
-		if err := s.ByHand(s, models.HandUpgrade, u.WithoutPermit); err != nil {
-			return err
-		}
-	}
-	if u.JSON {
+	case u.JSON:
 		return s.JSON(done)
-	}
-	if !auto {
+	case !auto:
 		s.Say("%s is installed. It becomes the active version with \"utils system switch version\".",
 			done.Version)
 	}
 	return nil
+}
+
+// install asks, and installs into the inactive slot.
+func (u upgradeInitiate) install(s *console.Session) (selfupgrade.State, bool, error) {
+	hold, err := s.Orchestrate(installing)
+	if err != nil {
+		return selfupgrade.State{}, false, err
+	}
+	defer hold.Release()
+	w, auto, err := u.ask(s)
+	if err != nil {
+		return selfupgrade.State{}, false, err
+	}
+	signal.Ignore(syscall.SIGHUP)
+	s.Note("Installing %s ...", w.File)
+	done, err := w.Run(s.Ctx)
+	return done, auto, err
+}
+
+// tellUpgrade writes to whoever subscribed to this node's mail. Mail that fails fails nothing.
+func tellUpgrade(s *console.Session, done selfupgrade.State, failed error) {
+	c, err := enroll.LoadConfig(s.Dir)
+	if err != nil {
+		return
+	}
+	node := mail.Node{Machine: string(c.FQDN), Product: "Cloud Connect", From: string(done.From),
+		To: string(done.Version), Status: mail.Succeeded}
+	if failed != nil {
+		node.Status, node.Note = mail.Failed, console.Sentence(failed, "en")
+	}
+	box, err := mailBox(s)
+	if err == nil {
+		err = box.Procedure(mail.Procedure{Kind: mail.SystemUpgrade, Started: done.BegunAt,
+			Ended: s.Now(), By: s.Who, Nodes: []mail.Node{node}})
+	}
+	if err == nil {
+		err = box.Deliver(s.Ctx)
+	}
+	if err != nil {
+		logs.To(s.Dir, logs.Mail).Warn("cannot tell of the upgrade", "error", err)
+	}
 }
 
 // ask is what has to be known before anything is installed.
@@ -95,6 +124,10 @@ func (u upgradeInitiate) ask(s *console.Session) (selfupgrade.Work, bool, error)
 	values, err := host.LoadValues(s.Dir)
 	if err != nil {
 		return w, false, err
+	}
+	if versions.Active == "" {
+		return w, false, console.Refuse("not_installed", "nothing is installed on this node; begin with "+
+			"\"nodeclient install-bundle\"", "このノードには何もインストールされていません。まず「nodeclient install-bundle」を実行してください")
 	}
 	w.Active, w.Denied, w.Keep, w.Accept = versions.Active, versions.denied, versions.keep, values.Check
 	_, err = s.Choose("Source", "source", given(u.Source),

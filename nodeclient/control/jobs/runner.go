@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 )
@@ -144,16 +145,7 @@ func (r *Runner) one(ctx context.Context, d Due, task Task, before Ran) {
 	}
 	r.Log.Info("begins", "job", d.Job, "scheduled", d.Slot, "restart", d.Restart)
 	detail, err := task.Run(ctx, d)
-	ran.Ended, ran.Outcome, ran.Detail = r.Now().UTC(), Done, detail
-	switch {
-	case errors.Is(err, ErrSkip):
-		ran.Outcome, ran.Detail = Skipped, err.Error()
-	case err != nil:
-		ran.Outcome, ran.Detail = Failed, err.Error()
-	}
-	if len(ran.Detail) > maxDetail {
-		ran.Detail = ran.Detail[:maxDetail]
-	}
+	ran = ran.ended(r.Now(), detail, err)
 	if err := r.Records.Note(d.Job, ran); err != nil {
 		r.Log.Error("cannot note how a run ended", "job", d.Job, "error", err)
 	}
@@ -173,4 +165,34 @@ func (r *Runner) waiting(j Job, what string) {
 	if !said && what != "" {
 		r.Log.Info("waits", "job", j, "for", what)
 	}
+}
+
+// ended is how a run came out.
+func (r Ran) ended(now time.Time, detail string, err error) Ran {
+	r.Ended, r.Outcome, r.Detail = now.UTC(), Done, detail
+	switch {
+	case errors.Is(err, ErrSkip):
+		r.Outcome, r.Detail = Skipped, err.Error()
+	case err != nil:
+		r.Outcome, r.Detail = Failed, err.Error()
+	}
+	if len(r.Detail) > maxDetail {
+		r.Detail = strings.ToValidUTF8(r.Detail[:maxDetail], "")
+	}
+	return r
+}
+
+// ByHand notes a run that a person asked for. The schedule's next time stays what it was, but nothing
+// is owed to a restart any more.
+func ByHand(records Records, j Job, now func() time.Time, run func() (string, error)) (string, error) {
+	all, err := records.Ran()
+	if err != nil {
+		return "", err
+	}
+	ran := Ran{Slot: all[j].Slot, Started: now().UTC(), Outcome: Running}
+	if err := records.Note(j, ran); err != nil {
+		return "", err
+	}
+	detail, err := run()
+	return detail, errors.Join(err, records.Note(j, ran.ended(now(), detail, err)))
 }

@@ -12,7 +12,9 @@ import (
 
 	"connecthub/models/inventory"
 	"connecthub/nodeclient/control/catalogue"
+	"connecthub/nodeclient/control/deployment"
 	"connecthub/nodeclient/control/download"
+	"connecthub/nodeclient/control/gate"
 	"connecthub/nodeclient/control/jobs"
 	"connecthub/nodeclient/control/machines"
 	"connecthub/nodeclient/control/mail"
@@ -31,25 +33,39 @@ type Night struct {
 	Now   func() time.Time
 	Log   *slog.Logger
 	Box   *mail.Box
-	// Cache asks the machines of the deployment what they run; nil: this node does not.
-	Cache func(ctx context.Context) (string, error)
 }
 
-// Tasks are what the runner is given. begin takes the gate for a download.
-func (n *Night) Tasks(begin func(ctx context.Context) (func(), error)) map[jobs.Job]jobs.Task {
-	tasks := map[jobs.Job]jobs.Task{
+// Begin takes a lock of the node's gate, or says why that cannot be now.
+type Begin func(ctx context.Context, kind gate.Kind, what string) (release func(), err error)
+
+// Tasks are what the runner is given.
+func (n *Night) Tasks(begin Begin) map[jobs.Job]jobs.Task {
+	holding := func(kind gate.Kind, what string) func(context.Context) (func(), error) {
+		return func(ctx context.Context) (func(), error) { return begin(ctx, kind, what) }
+	}
+	return map[jobs.Job]jobs.Task{
 		jobs.Rotate: {Run: func(ctx context.Context, _ jobs.Due) (string, error) { return n.Rotate(ctx) }},
 		jobs.Notify: {Run: func(context.Context, jobs.Due) (string, error) { return n.Notify() }},
-		jobs.Download: {Begin: begin, Run: func(ctx context.Context, _ jobs.Due) (string, error) {
-			return n.Download(ctx, BySchedule)
-		}},
+		jobs.Download: {Begin: holding(gate.Download, "software download"),
+			Run: func(ctx context.Context, _ jobs.Due) (string, error) { return n.Download(ctx, BySchedule) }},
+		jobs.Cache: {Begin: holding(gate.Orchestration, "deployment cache update"),
+			Run: func(ctx context.Context, _ jobs.Due) (string, error) { return n.Cache(ctx) }},
 	}
-	if n.Cache != nil {
-		tasks[jobs.Cache] = jobs.Task{Run: func(ctx context.Context, _ jobs.Due) (string, error) {
-			return n.Cache(ctx)
-		}}
+}
+
+// Cache asks all machines of the inventory what they run. Whoever calls it holds the gate.
+func (n *Night) Cache(ctx context.Context) (string, error) {
+	if len(n.inventory().Machines()) == 0 {
+		return "", fmt.Errorf("%w: the inventory names no machine", jobs.ErrSkip)
 	}
-	return tasks
+	away := 0
+	cache, err := deployment.Update(ctx, n.Dir, BySchedule, deployment.RefreshAll, n.Now,
+		func(seen deployment.Seen) {
+			if seen.Err != nil {
+				away++
+			}
+		})
+	return fmt.Sprintf("%d machines, %d of them not reached", len(cache.Machines), away), err
 }
 
 // Download brings the software here and mails a failure. Whoever calls it holds the gate.
@@ -149,11 +165,14 @@ func (n *Night) mailed(err error) {
 }
 
 // deployment is the name that stands in a mail's subject; none where the inventory names none.
-func (n *Night) deployment() string {
+func (n *Night) deployment() string { return n.inventory().DeploymentName }
+
+// inventory is what was imported last; nothing where it cannot be read, which its commands say.
+func (n *Night) inventory() inventory.Inventory {
 	text, err := machines.Open(n.Dir, n.Now).Current()
 	if err != nil {
-		return ""
+		return inventory.Inventory{}
 	}
 	what, _ := inventory.Parse(text.Text)
-	return what.DeploymentName
+	return what
 }

@@ -180,8 +180,8 @@ func TestARestartDownloadsTheOtherKindTenMinutesLater(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			r := jobs.Runner{Now: time.Now, Publisher: func() bool { return true }, Records: jobs.OnDisk(n.store),
 				Schedule: func() (jobs.Schedule, error) { return jobs.Load(n.store, zone) }, Log: n.night.Log,
-				Tasks: n.night.Tasks(func(context.Context) (func(), error) {
-					hold, err := gate.Take(n.dir, gate.Download, "software download", "agent", time.Now())
+				Tasks: n.night.Tasks(func(_ context.Context, kind gate.Kind, what string) (func(), error) {
+					hold, err := gate.Take(n.dir, kind, what, "agent", time.Now())
 					if err != nil {
 						return nil, err
 					}
