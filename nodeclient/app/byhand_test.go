@@ -4,11 +4,15 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"connecthub/hub/fleet"
 	"connecthub/models"
+	"connecthub/models/store"
+	"connecthub/nodeclient/control/gate"
 	"connecthub/nodeclient/control/selfupgrade"
 	"connecthub/nodeclient/host/bundle"
 	"connecthub/nodeclient/host/hosttest"
@@ -46,10 +50,16 @@ func oneAtATimeByHand(t *testing.T) {
 	if out := pub.does(t, 0, "stop-services", "--dir", pub.dir); !strings.Contains(out, "stopped already") {
 		t.Error(out)
 	}
+	// what orchestrates does not begin meanwhile
+	out = sub.does(t, 1, "utils", "system", "upgrade", "initiate", "--dir", sub.dir, "--language", "ja")
+	if !strings.Contains(out, "cc-pub.example.com でアップグレードまたは手動作業が行われています") {
+		t.Error(out)
+	}
 	pub.does(t, 0, "start-services", "--dir", pub.dir)
 	pub.answers("1.0")
 	hosttest.Await(t, "the permit ends", func() bool { return len(h.open()) == 0 })
 	h.polls("cc-pub.example.com", "cc-sub.example.com")
+	orchestrates(t, h, sub, pub)
 	pub.dies() // without an agent the command is the agent, for that while
 	if out := pub.does(t, 0, "stop-services", "--dir", pub.dir); strings.Contains(out, "level=") {
 		t.Error(out)
@@ -64,6 +74,31 @@ func oneAtATimeByHand(t *testing.T) {
 	pub.runs()
 	h.polls("cc-pub.example.com", "cc-sub.example.com")
 	withoutTheHub(t, h, sub)
+}
+
+// orchestrates keeps the other node from stopping while one of them works on the deployment.
+func orchestrates(t *testing.T, h *realHub, one, other *machine) {
+	t.Helper()
+	hold, err := gate.Take(one.dir, gate.Orchestration, "utils patch-manager install", "mika", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosttest.Await(t, "the hub knows", h.orchestrates)
+	if out := other.does(t, 1, "stop-services", "--dir", other.dir); !strings.Contains(out, "cc-sub.example.com is orchestrating") {
+		t.Error(out)
+	}
+	hold.Release()
+	hosttest.Await(t, "the hub knows that it has ended", func() bool { return !h.orchestrates() })
+}
+
+func (h *realHub) orchestrates() (known bool) {
+	h.t.Helper()
+	h.must(h.store.View(h.t.Context(), func(tx *store.Tx) error {
+		nodes, err := tx.In(h.org).Nodes(h.cluster)
+		known = slices.ContainsFunc(nodes, func(n models.Node) bool { return n.Orchestrating })
+		return err
+	}))
+	return known
 }
 
 // withoutTheHub stops a node that cannot ask.
@@ -82,7 +117,7 @@ func withoutTheHub(t *testing.T, h *realHub, m *machine) {
 	m.answers("1.0")
 	h.away.Store(false)
 	hosttest.Await(t, "the hub hears of it", func() bool { return h.records(fleet.ActionWithoutPermit) == 1 })
-	if n := h.records(fleet.ActionLocalRefused); n != 2 {
+	if n := h.records(fleet.ActionLocalRefused); n != 3 {
 		t.Errorf("%d refusals were recorded", n)
 	}
 }
