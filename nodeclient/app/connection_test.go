@@ -37,18 +37,43 @@ func loopback(n int) string {
 	return fmt.Sprintf("127.%d.%d.%d", 64+pid>>8&63, pid&255, n)
 }
 
-var peerKey = sync.OnceValues(func() (keys.Line, error) {
-	dir, err := os.MkdirTemp("", "peer")
+// keyFile makes a control node's key once for all tests of this package: making one takes long.
+func keyFile() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "key")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	p, err := keys.Own(dir)
-	if err != nil {
-		return "", err
+	if _, err := keys.Own(dir); err != nil {
+		return nil, err
 	}
-	return p.Line(), nil
-})
+	return os.ReadFile(filepath.Join(dir, "control", "ssh-key.pem"))
+}
+
+var (
+	ownKey  = sync.OnceValues(keyFile)
+	peerKey = sync.OnceValues(keyFile)
+)
+
+// hasKey puts a key into a node's folder, and answers it.
+func hasKey(t *testing.T, dir string, made func() ([]byte, error)) keys.Pair {
+	t.Helper()
+	text, err := made()
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(dir, "control"), 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "control", "ssh-key.pem"), text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := keys.Own(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair
+}
 
 // field is a publisher that knows its subscriber's key, and Windows machines with real sshds.
 type field struct {
@@ -60,10 +85,9 @@ type field struct {
 func newField(t *testing.T, first, n int) field {
 	t.Helper()
 	f := field{place: setUp(t)}
-	pair, err := keys.Own(f.dir)
-	line, err2 := peerKey()
-	if err := errors.Join(err, err2, keys.KeepPeer(f.dir, keys.Public{Category: keys.Subscriber,
-		HostName: "cc-sub.example.com", PublicKey: line})); err != nil {
+	pair, line := hasKey(t, f.dir, ownKey), hasKey(t, t.TempDir(), peerKey).Line()
+	if err := keys.KeepPeer(f.dir, keys.Public{Category: keys.Subscriber, HostName: "cc-sub.example.com",
+		PublicKey: line}); err != nil {
 		t.Fatal(err)
 	}
 	f.own, f.sub = string(pair.Line())+"\n", string(line)+"\n"

@@ -12,7 +12,6 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"connecthub/models/inventory"
-	"connecthub/nodeclient/control/keys"
 	"connecthub/nodeclient/control/machines"
 	"connecthub/nodeclient/control/onboarding"
 	"connecthub/nodeclient/control/settings"
@@ -37,10 +36,7 @@ func program(t *testing.T) string {
 func TestTheConnectionTestAsksTheAgentOfAVOSMachine(t *testing.T) {
 	t.Parallel()
 	p := setUp(t)
-	pair, err := keys.Own(p.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	pair := hasKey(t, p.dir, ownKey)
 	x := vostest.New(t, vostest.Options{Host: loopback(61), Product: "VVB", Program: program(t)})
 	x.Admit("cc-pub.example.com", pair.Signer().PublicKey())
 	f := field{place: p}
@@ -54,7 +50,7 @@ func TestTheConnectionTestAsksTheAgentOfAVOSMachine(t *testing.T) {
 	type record struct {
 		Clusters []onboarding.Cluster `json:"clusters"`
 	}
-	_, err = settings.Update(settings.Open(p.dir, time.Now), settings.Onboarding, "test", func(r *record) error {
+	_, err := settings.Update(settings.Open(p.dir, time.Now), settings.Onboarding, "test", func(r *record) error {
 		r.Clusters = []onboarding.Cluster{{ID: strings.Repeat("A", 26), Name: "test", Product: inventory.VVB,
 			Nodes: []onboarding.Node{{Name: x.Host, Type: inventory.Publisher, User: x.User,
 				HostKey: strings.TrimSpace(string(ssh.MarshalAuthorizedKey(x.HostKey.PublicKey())))}}}}

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"connecthub/handlers/binaries/binariestest"
-	"connecthub/nodeclient/control/keys"
 	"connecthub/nodeclient/control/logs"
 	"connecthub/nodeclient/control/mail/mailtest"
 	"connecthub/nodeclient/control/remote/sftptest"
@@ -174,9 +173,7 @@ func TestNoSecretComesOutOfACommandALogAFileOrTheProcessList(t *testing.T) {
 	if code, _, e := call(t, p.setup("--listen", address)...); code != 0 {
 		t.Fatal(e)
 	}
-	if _, err := keys.Own(p.dir); err != nil {
-		t.Fatal(err)
-	}
+	hasKey(t, p.dir, ownKey)
 	g.privateKey(p.dir)
 	p.scripts(t, run, hub, post, server, key, second, proxyWord)
 	for _, seen := range p.terminals(t, hub, server, key, second, proxyWord) {
