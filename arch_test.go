@@ -75,7 +75,7 @@ var packageMap = map[string]string{
 	"nodeclient/control/selfupgrade":       "models nodeclient/atomicfile nodeclient/host nodeclient/host/bundle",
 	"nodeclient/control/permits":           "models nodeclient/atomicfile nodeclient/control/gate nodeclient/journal",
 	"nodeclient/control/console":           "models nodeclient/control/gate nodeclient/control/permits nodeclient/enroll github.com/alecthomas/kong golang.org/x/term",
-	"nodeclient/control/commands":          "models models/inventory nodeclient/atomicfile nodeclient/control/… nodeclient/enroll nodeclient/host nodeclient/host/bundle nodeclient/journal nodeclient/vos nodeclient/vos/… golang.org/x/crypto/ssh",
+	"nodeclient/control/commands":          "models models/compat models/inventory nodeclient/atomicfile nodeclient/control/… nodeclient/enroll nodeclient/host nodeclient/host/bundle nodeclient/journal nodeclient/vos nodeclient/vos/… scheduler/window golang.org/x/crypto/ssh",
 	"nodeclient/control/keys":              "models nodeclient/atomicfile golang.org/x/crypto/ssh",
 	"nodeclient/control/jobs":              "nodeclient/control/settings scheduler/window",
 	"nodeclient/control/nightly":           "models/inventory nodeclient/control/… nodeclient/enroll",
