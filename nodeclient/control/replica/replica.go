@@ -25,8 +25,9 @@ import (
 const (
 	// Path is where a publisher answers.
 	Path = "/peer/v1/replica"
-	// MaxRequest and MaxResponse bound what is read from the other node.
-	MaxRequest  = 256 << 10
+	// MaxRequest bounds what is read from a subscriber.
+	MaxRequest = 256 << 10
+	// MaxResponse bounds what is read from a publisher.
 	MaxResponse = 24 << 20
 
 	protocol  = 1
