@@ -159,6 +159,7 @@ func TestNoSecretComesOutOfACommandALogAFileOrTheProcessList(t *testing.T) {
 	proxyWord := g.guard("the proxy's password", word(t))
 	g.guard("the SFTP password", sftptest.Password)
 	g.guard("the SMTP password", mailtest.Password)
+	hub.Add("vvb/12.6/vvb-es4.cop.sgn", "VVB", "12.6(1)ES4", false, strings.Repeat("x", 1<<20))
 	key := g.guard("the download key", hub.Key(hub.Holder("ops@acme.example")))
 	end := g.watch()
 	var said bytes.Buffer
@@ -273,6 +274,11 @@ func (p place) terminals(t *testing.T, hub *binariestest.Hub, server *sftptest.O
 	x.says("API Key", key)
 	x.says("Which software", "2")
 	ends(x)
+	x = atTerminal(t, "utils", "initiate", "software-download", "--dir", p.dir) // its worker has the key, too
+	ends(x)
+	if last := seen[len(seen)-1]; !strings.Contains(last, "1 files were downloaded") {
+		t.Errorf("nothing was downloaded: %s", last)
+	}
 	x = atTerminal(t, "shell", "--dir", p.dir)
 	x.admin("set smtp-pswd")
 	x.says("SMTP password: ", mailtest.Password)
