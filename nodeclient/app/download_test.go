@@ -52,6 +52,9 @@ func TestADownloadIsInitiatedAndShown(t *testing.T) {
 	if code, _, e := d.set(t, "unrestricted"); code != 0 {
 		t.Fatal(e)
 	}
+	if code, _, e := d.script(t, "utils", "initiate", "download-worker", "--by", "nobody"); code != 1 || !strings.Contains(e, "lock") {
+		t.Errorf("a worker without a lock: %d %s", code, e)
+	}
 	code, out, e := d.script(t, "utils", "initiate", "software-download")
 	if code != 0 || !strings.Contains(out, "1 files were downloaded") || !strings.Contains(e, "orchestration is refused on this node") {
 		t.Errorf("%d %s %s", code, out, e)
