@@ -9,6 +9,7 @@ import { usePermitted } from '../session';
 import { NotFound } from '../shell/not-found';
 import { Trail } from '../shell/trail';
 import { ClusterChip, Failure, H1, Host, Loading, Muted, useTitle, When } from '../ui/parts';
+import { CloudView } from './cloud-view';
 import { Deregister } from './deregister';
 import { Halted } from './halted';
 import { History } from './history';
@@ -73,6 +74,7 @@ function Page({ cluster, leaving, onLeaving }: {
       </div>
       <Nodes cluster={cluster} />
       {mayChange ? <ScheduleForm cluster={cluster} /> : <ScheduleShown cluster={cluster} />}
+      <CloudView cluster={cluster} leaving={leaving} />
       <History cluster={cluster} leaving={leaving} />
       {mayDeregister && <Deregister cluster={cluster} onLeaving={onLeaving} />}
     </div>

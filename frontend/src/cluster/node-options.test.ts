@@ -27,14 +27,15 @@ test('a node that joined later can be admitted', () => {
   expect(optionsFor(late, cluster(late))).toEqual(['admit', 'remove']);
 });
 
-test('upgrading despite a node is offered on the node that the others wait for', () => {
-  const silent = node({ name: 'b.example' });
-  const waits = node({
-    decision: { verb: 'hold', reason: 'peer_unhealthy', sentence: '…', subject: 'b.example' },
+test.each(['peer_unhealthy', 'peer_silent'] as const)(
+  'upgrading despite a node is offered on the node that the others wait for: %s', (reason) => {
+    const away = node({ name: 'b.example' });
+    const waits = node({
+      decision: { verb: 'hold', reason, sentence: '…', subject: 'b.example' },
+    });
+    expect(optionsFor(away, cluster(away, waits))).toContain('despite');
+    expect(optionsFor(waits, cluster(away, waits))).not.toContain('despite');
   });
-  expect(optionsFor(silent, cluster(silent, waits))).toContain('despite');
-  expect(optionsFor(waits, cluster(silent, waits))).not.toContain('despite');
-});
 
 test('a version that no release describes can be adopted', () => {
   const odd = node({ decision: { verb: 'hold', reason: 'unmanaged_version', sentence: '…' } });

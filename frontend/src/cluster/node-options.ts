@@ -21,11 +21,11 @@ export function permitted(options: NodeOption[], permissions: readonly string[])
   return options.filter((option) => permissions.includes(operationOf[option]));
 }
 
-/** The node of whose silence or illness the others wait. */
+/** The nodes for whose silence or illness the others wait. */
 export function blockers(cluster: Schemas['Cluster']): string[] {
-  return cluster.nodes.flatMap((node) =>
-    node.decision?.reason === 'peer_unhealthy' && node.decision.subject
-      ? [node.decision.subject] : []);
+  return cluster.nodes.flatMap(({ decision }) =>
+    decision?.subject && ['peer_unhealthy', 'peer_silent'].includes(decision.reason)
+      ? [decision.subject] : []);
 }
 
 export function optionsFor(node: Node, cluster: Schemas['Cluster']): NodeOption[] {
