@@ -70,12 +70,14 @@ func (c *control) client() *http.Client {
 // does is a command at this node that must be done; typed is its standard input.
 func (c *control) does(typed string, words ...string) string {
 	c.w.t.Helper()
+	c.w.done.Add(1)
 	return c.w.does("nodeclient", typed, c.here(words)...)
 }
 
 // refuses is a command that must not be done, and its sentence.
 func (c *control) refuses(typed, sentence string, words ...string) {
 	c.w.t.Helper()
+	c.w.refused.Add(1)
 	code, out := c.w.runs("nodeclient", typed, c.here(words)...)
 	if code != 1 || !contains(out, sentence) {
 		c.w.t.Fatalf("%v: %d, wanted the refusal %q\n%s", words, code, sentence, out)

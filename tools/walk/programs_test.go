@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -43,6 +44,8 @@ type world struct {
 	t       *testing.T
 	dir     string
 	network string // 127.A.B
+
+	done, refused atomic.Int64 // commands at control nodes
 }
 
 func newWorld(t *testing.T) *world {

@@ -31,7 +31,13 @@ func TestTheSixStepsOfTheDocument(t *testing.T) {
 	cvp := w.stepWindows(publisher, subscriber)
 	w.stepInventory(publisher, subscriber)
 	w.stepTest(publisher, subscriber, cvp, vvb.Host)
-	fmt.Println("proof 4.1 steps=6")
+
+	server := w.stepMail(publisher)
+	w.stepDownload(publisher)
+	w.stepPatch(publisher, cvp)
+	w.stepUpgrade(publisher, vvb, server)
+	fmt.Printf("proof 4.1 steps=6 administration=4 commands=%d refusals=%d failed=0\n", w.done.Load(),
+		w.refused.Load())
 }
 
 // stepDownloadKey is step 1: the vendor publishes, the administrator makes a key.
@@ -39,7 +45,8 @@ func (w *world) stepDownloadKey(h *hub) string {
 	h.vendor("software", "publish-eula", "2026-01", w.file("eula.txt", "Be excellent.\n"))
 	h.vendor("entitlement", "add", organization, "--reference", "C-4711", "--kind", "swss",
 		"--product", "VVB", "--product", "CVPSERVER", "--from", "2026-01-01", "--until", "2099-12-31")
-	h.vendor("software", "add", w.file("es1.exe", "MZ an installer\n"), "--path",
+	w.publishUpgrade(h)
+	h.vendor("software", "add", w.file("es1.exe", `{"installs": "12.6(1)ES1"}`+"\n"), "--path",
 		"cvp/12.6/CVP_ES1.exe", "--product", "CVPSERVER", "--version", "12.6(1)ES1")
 	return h.downloadKey("production")
 }
