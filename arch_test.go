@@ -103,7 +103,7 @@ var packageMap = map[string]string{
 	"nodeclient/vos":                       "models models/compat models/inventory nodeclient/atomicfile nodeclient/control/remote nodeclient/control/vosapi nodeclient/host nodeclient/host/… github.com/pkg/sftp golang.org/x/crypto/ssh golang.org/x/sys/unix",
 	"nodeclient/vos/onboard":               "models models/compat models/inventory models/wire nodeclient/atomicfile nodeclient/control/remote nodeclient/control/vosapi nodeclient/vos nodeclient/vos/trust",
 	"nodeclient/vos/trust":                 "nodeclient/atomicfile",
-	"nodeclient/vos/vostest":               "models/compat nodeclient/host/bundle golang.org/x/crypto/ssh",
+	"nodeclient/vos/vostest":               "models/compat nodeclient/host/bundle nodeclient/host/hosttest golang.org/x/crypto/ssh",
 
 	"nodeclient/journal":    "models nodeclient/atomicfile",
 	"nodeclient/atomicfile": "",

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"io"
 	"os"
 
@@ -25,6 +26,9 @@ type vosServe struct {
 // Run answers one request, or speaks SFTP. What was asked for is sshd's to say.
 func (v vosServe) Run(e *env) error {
 	m, err := vos.Open(e.session.Dir, e.version, e.now, e.log)
+	if errors.Is(err, vos.ErrNotSetUp) { // its folder is gone, its line in authorized_keys is not
+		return vosapi.Write(e.out, vosapi.Answer{Protocol: vosapi.Protocol, Code: vosapi.NotSetUp})
+	}
 	if err != nil {
 		return err
 	}

@@ -65,6 +65,10 @@ func TestAControlNodesKeyRunsNothingButTheConstants(t *testing.T) {
 	for _, refused := range []vosapi.Request{{Verb: vosapi.PutKeys, Keys: &[]vosapi.Key{}}} {
 		c.refused(refused, vosapi.NotAllowed)
 	}
+	if err := os.Rename(filepath.Join(x.Dir, "vos.json"), filepath.Join(x.Dir, "gone")); err != nil {
+		t.Fatal(err)
+	}
+	c.refused(vosapi.Request{Verb: vosapi.Ping}, vosapi.NotSetUp)
 }
 
 func announced(t *testing.T, size int) (text []byte, f *vosapi.File) {

@@ -62,6 +62,9 @@ func (m *Machine) Work(ctx context.Context, id vosapi.OperationID) error {
 }
 
 func (w *worker) do(ctx context.Context) error {
+	if w.r.Phase == phaseBegin && w.cancelled(w.r.ID) {
+		return &vosapi.Refusal{Code: vosapi.WasCancelled}
+	}
 	switch w.r.Work.Kind {
 	case vosapi.Install:
 		return w.install(ctx)
@@ -330,7 +333,7 @@ func (m *Machine) prune() error {
 // after a death anywhere it goes on to one of them.
 func (w *worker) swap(ctx context.Context) error {
 	if w.r.Phase == phaseBegin {
-		if w.cancelled(w.r.ID) {
+		if w.cancelled(w.r.ID) { // what was unpacked meanwhile is pruned with the next installation
 			return &vosapi.Refusal{Code: vosapi.WasCancelled}
 		}
 		if err := w.step(stepStop, phaseStop, true); err != nil {
@@ -391,9 +394,6 @@ func (w *worker) back(ctx context.Context, code vosapi.Code, why error) error {
 // restart runs the machine's own restart and waits for another boot.
 func (w *worker) restart(ctx context.Context) error {
 	if w.r.Phase == phaseBegin {
-		if w.cancelled(w.r.ID) {
-			return &vosapi.Refusal{Code: vosapi.WasCancelled}
-		}
 		if err := w.step(stepRestart, phaseRestart, true); err != nil {
 			return err
 		}

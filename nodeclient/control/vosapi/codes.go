@@ -40,7 +40,6 @@ const (
 	StopFailed     Code = "stop_failed"
 	StartFailed    Code = "start_failed"
 	RestartFailed  Code = "restart_failed"
-	InMaintenance  Code = "in_maintenance"
 	WasCancelled   Code = "cancelled"
 	TookTooLong    Code = "took_too_long"
 	KeysNotWritten Code = "keys_not_written"
@@ -123,7 +122,6 @@ var sentences = map[Code]sentence{
 	StopFailed:     {"the services could not be stopped: {detail}", "サービスを停止できませんでした: {detail}"},
 	StartFailed:    {"the services do not serve: {detail}", "サービスが正常に稼働していません: {detail}"},
 	RestartFailed:  {"the machine could not be restarted: {detail}", "マシンを再起動できませんでした: {detail}"},
-	InMaintenance:  {"the machine is in maintenance mode", "マシンはメンテナンスモードです"},
 	WasCancelled:   {"the operation was cancelled", "操作は取り消されました"},
 	TookTooLong:    {"the operation did not end in time ({detail})", "操作が時間内に終わりませんでした({detail})"},
 	KeysNotWritten: {"the control nodes' keys could not be stored: {detail}", "コントロールノードの鍵を保存できませんでした: {detail}"},

@@ -28,6 +28,7 @@ import (
 
 	"connecthub/models/compat"
 	"connecthub/nodeclient/host/bundle"
+	"connecthub/nodeclient/host/hosttest"
 )
 
 const patience = 60 * time.Second
@@ -78,6 +79,7 @@ type Target struct {
 
 	mu       sync.Mutex
 	listener net.Listener
+	sessions map[*os.Process]bool
 	log      bytes.Buffer
 	open     sync.WaitGroup
 }
@@ -101,7 +103,11 @@ func New(t testing.TB, o Options) *Target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &Target{t: t, Options: o, Host: o.Host, Port: o.Port, User: me.Username}
+	x := &Target{t: t, Options: o, Host: o.Host, Port: o.Port, User: me.Username,
+		sessions: map[*os.Process]bool{}}
+	if x.Port == 0 { // one that stays free while the machine is down
+		x.Port = hosttest.FreePort(t)
+	}
 	if x.folder, err = os.MkdirTemp("", "vos"); err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +270,7 @@ func (x *Target) Up() {
 		x.t.Fatal(err)
 	}
 	x.mu.Lock()
-	x.listener, x.Port = l, l.Addr().(*net.TCPAddr).Port
+	x.listener = l
 	x.mu.Unlock()
 	x.open.Go(func() {
 		for {
@@ -277,7 +283,7 @@ func (x *Target) Up() {
 	})
 }
 
-// Down lets nobody connect any more, and waits until those who have are gone.
+// Down cuts every connection and lets nobody connect any more.
 func (x *Target) Down() {
 	x.mu.Lock()
 	l := x.listener
@@ -287,6 +293,11 @@ func (x *Target) Down() {
 		return
 	}
 	_ = l.Close()
+	x.mu.Lock()
+	for p := range x.sessions {
+		_ = p.Kill() // it may have ended
+	}
+	x.mu.Unlock()
 	x.open.Wait()
 }
 
@@ -303,7 +314,22 @@ func (x *Target) answer(c *net.TCPConn) {
 	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, f, (*logOf)(x)
 	cmd.WaitDelay = time.Second
-	_ = cmd.Run()
+	x.mu.Lock()
+	err = errors.New("the machine is down")
+	if x.listener != nil {
+		err = cmd.Start()
+	}
+	if err == nil {
+		x.sessions[cmd.Process] = true
+	}
+	x.mu.Unlock()
+	if err != nil {
+		return
+	}
+	_ = cmd.Wait() // how a session ended is in its log
+	x.mu.Lock()
+	delete(x.sessions, cmd.Process)
+	x.mu.Unlock()
 }
 
 // Write takes the SSH server's log.
