@@ -1,11 +1,34 @@
 // A node without a browser: its shell prints a code, the console approves it, the shell accepts.
 import { expect, test } from '@playwright/test';
 import { Console, type Language, say } from './console.ts';
-import { clusters, organization, registerAtShell } from './settings.ts';
+import {
+  clusters, controlNode, giveInventory, organization, registerAtShell,
+} from './settings.ts';
 
 test.describe.configure({ mode: 'serial' });
 
 const list = '/services/contact-center/cloud-connect';
+
+/** What a control node orchestrates is there while its administrator lets it, and not after. */
+async function showsItsContactCenter(console: Console) {
+  const { page, w } = console;
+  const view = page.locator('#cloud-view');
+  await expect(view.getByText('nodeclient utils cloud-view enable')).toBeVisible();
+  giveInventory();
+  controlNode('utils', 'cloud-view', 'enable', '--yes');
+  await expect(view.locator('[data-machine]')).toHaveCount(10, { timeout: 60_000 });
+  await expect(view.getByText('UCCE-4000-Agents')).toBeVisible();
+  await expect(view.getByText(w.cloudView.noProcedure)).toBeVisible();
+  await expect(view.getByText('domain.local')).toHaveCount(0);
+  await view.getByRole('button', { name: /\d/ }).click();
+  await expect.poll(() => view.locator('[data-machine]').count()).toBeGreaterThan(20);
+  await console.check('what a control node orchestrates');
+  await view.scrollIntoViewIfNeeded();
+  await console.picture(`contact-center-${console.language}`);
+  controlNode('utils', 'cloud-view', 'disable');
+  await expect(view.locator('[data-machine]')).toHaveCount(0, { timeout: 60_000 });
+  await expect(view.getByText('nodeclient utils cloud-view enable')).toBeVisible();
+}
 
 for (const language of ['en', 'ja'] as Language[]) {
   test(`a node is denied, then approved, by the code that its shell prints (${language})`,
@@ -47,6 +70,7 @@ for (const language of ['en', 'ja'] as Language[]) {
       await expect(console.card(name)).toBeVisible();
       await console.card(name).getByRole('link').click();
       await expect(page.locator('[data-node]')).toHaveCount(2, { timeout: 60_000 });
+      await showsItsContactCenter(console);
       await console.button(w.deregister.action).click();
       await console.dialog().locator('input').fill(name);
       await console.button(w.deregister.action, console.dialog()).click();

@@ -1,5 +1,6 @@
 // What the browser tests are told about the hub and the clusters they run against.
 import { execFileSync, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 function need(name: string): string {
@@ -19,6 +20,8 @@ export const hub = {
 export const clusters = {
   one: { fqdn: process.env['CLUSTER_1'] ?? 'cc-pub.localhost' },
   two: { fqdn: process.env['CLUSTER_2'] ?? 'cd-pub.localhost' },
+  /** To which bad things happen. */
+  three: { fqdn: process.env['CLUSTER_3'] ?? 'ce-pub.localhost' },
 };
 
 /** The application user of the publishers. */
@@ -42,9 +45,29 @@ export async function misbehave(...ways: string[]): Promise<void> {
 /** What the nodes run at first, what the regular release is, and what the emergency one. */
 export const versions = { first: '1.0.0', regular: '2.0.0', emergency: '3.0.0' };
 
+/** What the third cluster runs at first, and the releases that it meets. */
+export const trouble = { odd: '3.5.0', failing: '4.0.0', good: '5.0.0', slow: '6.0.0' };
+
+/** Publishes a regular release of that version. */
+export function publishVersion(version: string) {
+  publishBundle(path.join(need('BUNDLES'), `sample-${version}.tar.zst`), 'regular');
+}
+
+/**
+ * Switches a machine of the third cluster off or on, or lets the hub not have heard of it for 16
+ * minutes.
+ */
+export async function machine(what: 'off' | 'on' | 'silence', node: string): Promise<void> {
+  const answer = await fetch(`${need('HANDS')}/${what}/${node}`, { method: 'POST' });
+  if (!answer.ok) throw new Error(`${what} ${node}: ${await answer.text()}`);
+}
+
 /** Publishes a release as the vendor does, on the hub's command line. */
 export function publish(kind: 'regular' | 'emergency') {
-  const bundle = need(kind === 'regular' ? 'BUNDLE_2' : 'BUNDLE_3');
+  publishBundle(need(kind === 'regular' ? 'BUNDLE_2' : 'BUNDLE_3'), kind);
+}
+
+function publishBundle(bundle: string, kind: 'regular' | 'emergency') {
   execFileSync(need('HUB_SERVER'),
     ['release', 'publish', bundle, '--kind', kind, '--data', need('HUB_DATA')],
     { stdio: 'inherit' });
@@ -101,6 +124,20 @@ export function registerAtShell() {
     ended: new Promise<number | null>((ended) => shell.on('close', ended)),
     printed: () => printed,
   };
+}
+
+/** Runs a command of the first publisher's control node, as its administrator does. */
+export function controlNode(...command: string[]): string {
+  return execFileSync(need('NODECLIENT'), [...command, '--dir', need('NODE_DIR')],
+    { encoding: 'utf8' });
+}
+
+/** Gives the first publisher an inventory, as an import from an SFTP server leaves it. */
+export function giveInventory() {
+  const text = controlNode('utils', 'system', 'inventory', 'sample', 'UCCE-4000-Agents');
+  writeFileSync(path.join(need('NODE_DIR'), 'inventory.json'), JSON.stringify({ versions: [{
+    number: 1, time: new Date().toISOString(), by: 'e2e', from: 'e2e',
+    text: Buffer.from(text).toString('base64') }] }));
 }
 
 /** A full administrator's invitation to an organization that the operator has just made. */
