@@ -152,6 +152,6 @@ func TestADownloadThatIsKilledAnywhereIsGoneOnWith(t *testing.T) {
 		t.Errorf("%d kills, %d resumed", kills, resumed.Load())
 	}
 	if !t.Failed() {
-		fmt.Println("proof 4.4-crash", fmt.Sprintf("tried=%d failed=0 resumed=%d files=%d", kills, resumed.Load(), len(want)))
+		fmt.Println(fmt.Sprintf("proof 4.4-crash tried=%d failed=0 resumed=%d files=%d", kills, resumed.Load(), len(want)))
 	}
 }
