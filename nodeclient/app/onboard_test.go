@@ -98,33 +98,19 @@ func dials(nodes ...*controlNode) []string {
 	return flags
 }
 
-// ourselves is this test as the program nodeclient.
-func ourselves(t *testing.T) string {
-	t.Helper()
-	self, err := filepath.Abs(os.Args[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "nodeclient")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+actAsNode+"=1 exec "+self+" \"$@\"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 // finesse is a cluster of two machines behind real SSH servers, reachable by the control nodes.
 func finesse(t *testing.T, net int, pub *controlNode, more ...string) (first, second *vostest.Target) {
 	t.Helper()
-	program, port := ourselves(t), hosttest.FreePort(t)
+	self, port := program(t), hosttest.FreePort(t)
 	if err := sshport.Set(pub.dir, time.Now, "test", port); err != nil {
 		t.Fatal(err)
 	}
 	first = vostest.New(t, vostest.Options{Host: fmt.Sprintf("127.0.%d.1", net), Port: port, Product: "Finesse",
-		Cluster: "agents", Program: program, More: more})
+		Cluster: "agents", Program: self, More: more})
 	join := filepath.Join(t.TempDir(), "join.json")
 	first.Does("vos", "cluster", "join-file", join)
 	second = vostest.New(t, vostest.Options{Host: fmt.Sprintf("127.0.%d.2", net), Port: port, Product: "Finesse",
-		Join: join, Program: program})
+		Join: join, Program: self})
 	bundle := vostest.Pack(t, "Finesse", "12.6(1)", false)
 	for _, x := range []*vostest.Target{first, second} {
 		x.Does("vos", "install", bundle.Path)

@@ -84,7 +84,7 @@ func (a *authority) shows(c *controlNode, name string, until time.Time) {
 // voiceBrowser is a VVB, a cluster of its own, ready to be onboarded but for its trust.
 func voiceBrowser(t *testing.T, host string, port int, more ...string) *vostest.Target {
 	t.Helper()
-	x := vostest.New(t, vostest.Options{Host: host, Port: port, Product: "VVB", Program: ourselves(t), More: more})
+	x := vostest.New(t, vostest.Options{Host: host, Port: port, Product: "VVB", Program: program(t), More: more})
 	x.Does("vos", "install", vostest.Pack(t, "VVB", "12.6(1)", false).Path)
 	x.Does("vos", "package", "record", "ucos.keymanagement.v02.cop.sgn")
 	return x

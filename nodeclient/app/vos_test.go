@@ -15,7 +15,7 @@ import (
 
 func TestAMachineIsSetUpOnceAndWithNothingThatAShellWouldRead(t *testing.T) {
 	t.Parallel()
-	x := vostest.New(t, vostest.Options{Program: ourselves(t), NoSetup: true})
+	x := vostest.New(t, vostest.Options{Program: program(t), NoSetup: true})
 	flags := x.SetupFlags()
 	with := func(flag, value string) []string {
 		args := []string{"vos", "setup", "--dir", x.Dir}
@@ -43,7 +43,7 @@ func TestAMachineIsSetUpOnceAndWithNothingThatAShellWouldRead(t *testing.T) {
 	}
 	// what the documents say, and what none says
 	for _, command := range []string{"/usr/bin/sudo -n /sbin/shutdown -r now", ""} {
-		y := vostest.New(t, vostest.Options{Program: ourselves(t), NoSetup: true})
+		y := vostest.New(t, vostest.Options{Program: program(t), NoSetup: true})
 		args := []string{"vos", "setup", "--dir", y.Dir}
 		for i := 0; i < len(flags); i += 2 {
 			if flags[i] != "--restart-command" {
@@ -84,7 +84,7 @@ func TestAMachineIsSetUpOnceAndWithNothingThatAShellWouldRead(t *testing.T) {
 
 func TestAMachineShowsHowItStandsInWordsAndAsJSON(t *testing.T) {
 	t.Parallel()
-	x := vostest.New(t, vostest.Options{Program: ourselves(t)})
+	x := vostest.New(t, vostest.Options{Program: program(t)})
 	at := func(args ...string) string {
 		t.Helper()
 		code, out, e := call(t, append(args, "--dir", x.Dir)...)
@@ -131,7 +131,7 @@ func TestAMachineShowsHowItStandsInWordsAndAsJSON(t *testing.T) {
 
 func TestTheTrustStoreIsFilledAndEmptiedByHand(t *testing.T) {
 	t.Parallel()
-	x := vostest.New(t, vostest.Options{Program: ourselves(t)})
+	x := vostest.New(t, vostest.Options{Program: program(t)})
 	ca := newAuthority(t)
 	list := func(more ...string) string {
 		t.Helper()
