@@ -152,6 +152,6 @@ func TestADownloadThatIsKilledAnywhereIsGoneOnWith(t *testing.T) {
 		t.Errorf("%d kills, %d resumed", kills, resumed.Load())
 	}
 	if !t.Failed() {
-		fmt.Println(fmt.Sprintf("proof 4.4-crash tried=%d failed=0 resumed=%d files=%d", kills, resumed.Load(), len(want)))
+		fmt.Printf("proof 4.4-crash tried=%d failed=0 resumed=%d files=%d\n", kills, resumed.Load(), len(want))
 	}
 }

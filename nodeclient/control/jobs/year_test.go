@@ -316,10 +316,10 @@ func TestANightlyDownloadIsNeitherMissedNorDoubled(t *testing.T) {
 		}
 	}
 	if !t.Failed() {
-		fmt.Println(fmt.Sprintf("proof 4.4 tried=%d failed=%d days=%d zones=%d missed=%d doubled=%d late=%d restarts=%d "+
-			"restarts_missed=%d orchestrations_met=%d refused=%d other_jobs=%d mutants_caught=%d/%d", all.nights+restarted.nights,
+		fmt.Printf("proof 4.4 tried=%d failed=%d days=%d zones=%d missed=%d doubled=%d late=%d restarts=%d "+
+			"restarts_missed=%d orchestrations_met=%d refused=%d other_jobs=%d mutants_caught=%d/%d\n", all.nights+restarted.nights,
 			all.wrong()+restarted.wrong(), days, len(zones()), all.missed+restarted.missed, all.doubled+restarted.doubled,
-			all.late+restarted.late, restarted.restarts, restarted.restartsMissed, met, refused, others, caught, len(mutants(t))))
+			all.late+restarted.late, restarted.restarts, restarted.restartsMissed, met, refused, others, caught, len(mutants(t)))
 	}
 }
 
