@@ -125,6 +125,12 @@ func TestACAsCertificateIsTrustedAndAnExpiredOrForeignOneIsNamed(t *testing.T) {
 	if all := pub.hosts(t, inventory.VVB); len(all) != 2 || all[0].Host.Side != "A" || all[1].Host.Side != "B" {
 		t.Errorf("%+v", all)
 	}
+	for _, c := range []*controlNode{pub, sub} { // once it has replicated
+		hosttest.Await(t, c.name+" signs in to both machines", func() bool {
+			code, out, _ := call(t, "utils", "deployment", "test-connection", "--all", "--dir", c.dir)
+			return code == 0 && strings.Contains(out, "2 machines: 2 success")
+		})
+	}
 	code, _, e = sub.onboard(t, y, "remove", "--yes")
 	wants(t, "the subscriber's name", code, 1, e, "Give the name of the publisher, cc-pub.example.com")
 }
