@@ -82,11 +82,15 @@ func disturbs(kind string, vos bool) bool {
 }
 
 func (f folder) effect(o *operation, m *machine, kind string) {
+	said := 0
 	if text, ok := f.fault("exit"); ok && kind != "restart" {
-		o.Code, _ = strconv.Atoi(text)
+		said, _ = strconv.Atoi(text)
 	}
-	if o.Code == 0 {
+	if good := said == 0 || said == 3010 || said == 1641; good {
 		f.succeed(o, m, kind)
+	}
+	if said != 0 {
+		o.Code = said
 	}
 	switch o.Code {
 	case 0:

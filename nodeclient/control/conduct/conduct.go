@@ -14,9 +14,16 @@ import (
 	"connecthub/nodeclient/control/target"
 )
 
+// Book is where a procedure is written down: a *procedure.Journal, or one that ends the process in the
+// middle.
+type Book interface {
+	State() procedure.State
+	Add(e procedure.Event) (procedure.State, error)
+}
+
 // Conductor is what a procedure needs to go on.
 type Conductor struct {
-	Journal *procedure.Journal
+	Journal Book
 	Open    func(procedure.Host) (target.Machine, error) // the driver of a machine
 	Local   func(target.File) string                     // where a file is on this node
 	Now     func() time.Time

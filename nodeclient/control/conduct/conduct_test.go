@@ -31,15 +31,17 @@ import (
 // desk is a control node with a deployment of stand-ins.
 type desk struct {
 	*standtest.Deployment
-	dir    string
-	signer ssh.Signer
-	pins   *remote.Pins
-	files  map[string]string // by digest
+	dir     string
+	keyFile string
+	signer  ssh.Signer
+	pins    *remote.Pins
+	files   map[string]string // by digest
 }
 
 func newDesk(t *testing.T, specs ...standtest.Spec) *desk {
 	t.Helper()
-	d := &desk{dir: t.TempDir(), signer: sftptest.NewKey(t).Signer, files: map[string]string{}}
+	key := sftptest.NewKey(t)
+	d := &desk{dir: t.TempDir(), keyFile: key.File, signer: key.Signer, files: map[string]string{}}
 	d.Deployment = standtest.Start(t, d.signer.PublicKey(), specs...)
 	d.pins = remote.OpenPins(d.dir, time.Now)
 	for _, m := range d.Machines {
@@ -219,3 +221,5 @@ func TestAPatchIsInstalledOnAPairOneAfterTheOther(t *testing.T) {
 		t.Errorf("what was there was installed again: %v\n%s", err, describe(again))
 	}
 }
+
+func contextOf() context.Context { return context.Background() }

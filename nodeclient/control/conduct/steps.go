@@ -9,6 +9,9 @@ import (
 	"connecthub/nodeclient/control/target"
 )
 
+// maxTries is how often a machine that serves is asked whether it has what it was to have.
+const maxTries = 30
+
 // mayDisturb asks the machine itself and every other one of its unit. Where this one serves, all the
 // others must, too; where it does not, it cannot be made worse.
 func (j *job) mayDisturb(ctx context.Context) (target.Facts, error) {
@@ -155,7 +158,7 @@ func (j *job) restart(ctx context.Context, t procedure.TaskState) error {
 
 // verify waits until the machine has what it was to have, and serves.
 func (j *job) verify(ctx context.Context, t procedure.TaskState) (procedure.Event, error) {
-	for {
+	for tries := 0; ; tries++ {
 		f, err := j.facts(ctx, j.m)
 		if err != nil {
 			return procedure.Event{}, err
@@ -168,7 +171,10 @@ func (j *job) verify(ctx context.Context, t procedure.TaskState) (procedure.Even
 			}
 			return procedure.Event{To: to}, nil
 		}
-		if !sleep(ctx, j.pause()) {
+		if !f.Serving {
+			tries = 0 // starting takes its time; what serves with another version will not change
+		}
+		if tries >= maxTries || !sleep(ctx, j.pause()) {
 			return procedure.Event{}, &target.Failure{Code: "not_verified", Detail: wrong}
 		}
 	}

@@ -139,13 +139,20 @@ func (s *State) resume() error {
 		if t.final { // the machine has forgotten nothing: the same id would answer the same failure
 			t.Attempt++
 		}
-		t.Status, t.Code, t.Detail, t.Ended, t.final = Running, "", "", time.Time{}, false
-		if !t.Begun && t.Step == 0 {
-			t.Status = Pending
+		t.Status, t.Code, t.Detail, t.Ended = Running, "", "", time.Time{}
+		if task := s.Plan.Tasks[i]; t.final && task.Steps[t.Step].Do == Verify {
+			// what was done did not lead there: it is done again, by machines that do not have it
+			t.Begun = true
+			for t.Step > 0 && (task.Steps[t.Step].Do == Verify || slices.ContainsFunc(task.Steps[:t.Step], isWork)) {
+				t.Step--
+			}
 		}
+		t.final = false
 	}
 	return nil
 }
+
+func isWork(s Step) bool { return s.Do == Work }
 
 // verdict is how the procedure stands when nobody works on it any more.
 func (s State) verdict() Status {

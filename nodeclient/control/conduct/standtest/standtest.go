@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,6 +44,8 @@ type Machine struct {
 	Spec
 	Name string // its address, which is its name in the inventory
 	Dir  string // its state
+
+	shown string // the file of the host key that it shows
 }
 
 // Deployment is all of them; they listen at one port.
@@ -65,14 +66,16 @@ func Start(t testing.TB, key ssh.PublicKey, specs ...Spec) *Deployment {
 	}
 	d := &Deployment{Port: l.Addr().(*net.TCPAddr).Port}
 	_ = l.Close()
-	host := sftptest.NewKey(t)
 	a, b := 1+rand.IntN(250), rand.IntN(250)
 	for i, s := range specs {
 		m := &Machine{Spec: s, Name: fmt.Sprintf("127.%d.%d.%d", a, b, i+1)}
 		m.Dir = state(t, m)
 		m.Machine = (&sftptest.Machine{Listen: net.JoinHostPort(m.Name, strconv.Itoa(d.Port)), User: user,
-			Keys: []ssh.PublicKey{key}, Path: bin, Env: []string{"WINSTAND=" + m.Dir}, Key: host,
+			Keys: []ssh.PublicKey{key}, Path: bin, Env: []string{"WINSTAND=" + m.Dir},
 			DownIf: filepath.Join(m.Dir, "down")}).Start(t)
+		m.shown = m.Key.File // what the server reads; the key itself is kept beside it
+		m.Key.File += ".own"
+		m.keep(t)
 		d.Machines = append(d.Machines, m)
 	}
 	t.Cleanup(d.end)
@@ -157,6 +160,12 @@ func state(t testing.TB, m *Machine) string {
 
 // end ends what the stand-ins left running.
 func (d *Deployment) end() {
+	for _, m := range d.Machines {
+		m.end()
+	}
+}
+
+func (m *Machine) end() {
 	entries, _ := os.ReadDir("/proc")
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
@@ -164,12 +173,54 @@ func (d *Deployment) end() {
 			continue
 		}
 		where, err := os.Readlink(filepath.Join("/proc", e.Name(), "cwd"))
-		if err != nil || !slices.ContainsFunc(d.Machines, func(m *Machine) bool { return m.Dir == where }) {
+		if err != nil || where != m.Dir {
 			continue
 		}
 		if p, err := os.FindProcess(pid); err == nil {
 			_ = p.Kill()
 		}
+	}
+}
+
+// Repair is somebody who goes to the machine, takes every fault away and restarts it.
+func (m *Machine) Repair(t testing.TB) {
+	t.Helper()
+	m.end()
+	faults, _ := filepath.Glob(filepath.Join(m.Dir, "faults", "*"))
+	for _, f := range faults {
+		_ = os.Remove(f)
+	}
+	boot, _ := strconv.Atoi(fmt.Sprint(m.State(t)["boot"]))
+	m.Set(t, "boot", strconv.Itoa(boot+1))
+	m.Set(t, "restartNeeded", false)
+	_ = os.Remove(filepath.Join(m.Dir, "down"))
+	log, err := os.OpenFile(filepath.Join(m.Dir, "events"), os.O_APPEND|os.O_WRONLY, 0)
+	if err == nil {
+		_, _ = fmt.Fprintf(log, "%d up\n", time.Now().UnixNano())
+		_ = log.Close()
+	}
+}
+
+func (m *Machine) keep(t testing.TB) {
+	t.Helper()
+	text, err := os.ReadFile(m.shown)
+	if err == nil {
+		err = os.WriteFile(m.Key.File, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// HostKey makes the machine show another key, or its own again.
+func (m *Machine) HostKey(t testing.TB, k sftptest.Key) {
+	t.Helper()
+	text, err := os.ReadFile(k.File)
+	if err == nil {
+		err = os.WriteFile(m.shown, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
