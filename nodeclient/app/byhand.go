@@ -267,7 +267,7 @@ func say(s *console.Session, a byhand.Answer) error {
 		s.Say("Version %s serves.", a.Version)
 		return nil
 	}
-	return console.Refuse("work_"+string(a.Outcome), "the work ended %s: %s; version %s is active",
+	return console.Refuse("work_not_done", "the work ended %s: %s; version %s is active",
 		"作業は %s で終了しました: %s。稼働中のバージョンは %s です", a.Outcome, a.Detail, a.Version)
 }
 

@@ -162,8 +162,9 @@ func (w *work) software() error {
 	}
 	w.files = c.Files
 	if errors.Is(c.Check(), catalogue.ErrNothing) {
-		r := console.Refuse("nothing_downloaded", "%s", "ソフトウェアがまだダウンロードされていません(%.0s)。夜間の"+
-			"ダウンロードを待つか、utils initiate software-download を実行してください", catalogue.ErrNothing)
+		r := console.Refuse("nothing_downloaded", "no software has been downloaded yet; wait for the download of the "+
+			"night or run: utils initiate software-download", "ソフトウェアがまだダウンロードされていません。夜間のダウンロードを"+
+			"待つか、utils initiate software-download を実行してください")
 		r.Err = catalogue.ErrNothing
 		return r
 	}
