@@ -45,7 +45,8 @@ func interactive(ctx context.Context, o options) error {
 		}
 	}
 	fmt.Printf(welcome, s.hub.consoleURL, s.hub.email, s.hub.password, s.services()[0],
-		s.services()[1], pageUser, pagePassword, o.dir)
+		s.services()[1], pageUser, pagePassword, o.client,
+		filepath.Join(o.dir, "cc-pub.localhost"), o.dir)
 	select {
 	case <-ctx.Done():
 	case <-s.hub.process.done:
@@ -69,6 +70,8 @@ What to do
      its certificate is its own, so the browser warns once. Sign in there, allow access, continue.
   3. Back in the console open Settings, set the upgrade schedule to the next minute or two, save,
      and watch both nodes go from version 1 to version 2, one at a time.
+  4. The publisher is a control node, too. Its admin: prompt (help, Tab and ? show what there is):
+       %s shell --dir %s
 
 Ctrl-C stops everything; the next "make run" continues where this one was. "rm -r %s" begins afresh.
 `
