@@ -20,11 +20,13 @@ async function showsItsContactCenter(console: Console) {
   await expect(view.getByText('UCCE-4000-Agents')).toBeVisible();
   await expect(view.getByText(w.cloudView.noProcedure)).toBeVisible();
   await expect(view.getByText('domain.local')).toHaveCount(0);
+  await expect(view.locator('[data-status=ok]')).toHaveCount(1);
+  await expect(view.locator('[data-status=failed]')).toContainText(w.cloudView.state.failed);
+  await view.evaluate((section) => section.scrollIntoView());
+  await console.picture(`contact-center-${console.language}`);
   await view.getByRole('button', { name: /\d/ }).click();
   await expect.poll(() => view.locator('[data-machine]').count()).toBeGreaterThan(20);
   await console.check('what a control node orchestrates');
-  await view.scrollIntoViewIfNeeded();
-  await console.picture(`contact-center-${console.language}`);
   controlNode('utils', 'cloud-view', 'disable');
   await expect(view.locator('[data-machine]')).toHaveCount(0, { timeout: 60_000 });
   await expect(view.getByText('nodeclient utils cloud-view enable')).toBeVisible();

@@ -132,12 +132,22 @@ export function controlNode(...command: string[]): string {
     { encoding: 'utf8' });
 }
 
-/** Gives the first publisher an inventory, as an import from an SFTP server leaves it. */
+/**
+ * Gives the first publisher an inventory and a connection test of two machines, as an import from an
+ * SFTP server and utils deployment test-connection leave them.
+ */
 export function giveInventory() {
   const text = controlNode('utils', 'system', 'inventory', 'sample', 'UCCE-4000-Agents');
   writeFileSync(path.join(need('NODE_DIR'), 'inventory.json'), JSON.stringify({ versions: [{
     number: 1, time: new Date().toISOString(), by: 'e2e', from: 'e2e',
     text: Buffer.from(text).toString('base64') }] }));
+  const tested = new Date().toISOString();
+  const result = (name: string, status: string, hints: object[]) => ({ product: 'CUIC',
+    group: 'CUIC-Cluster-1', name, side: 'A', address: name, user: 'e2e', status, tested, millis: 1,
+    keys: [], hints });
+  writeFileSync(path.join(need('NODE_DIR'), 'control', 'connection-test.json'), JSON.stringify({
+    from: clusters.one.fqdn, time: tested, nodes: [result('cuic-host-pub', 'ok', []),
+      result('cuic-host-sub', 'failed', [{ code: 'no_answer', subject: 'cuic-host-sub' }])] }));
 }
 
 /** A full administrator's invitation to an organization that the operator has just made. */
