@@ -211,7 +211,7 @@ func (w *work) choose(prompt string, offered func(inventory.Product) bool) error
 }
 
 func (w *work) drop(name, why string) {
-	w.dropped = append(w.dropped, procedure.Dropped{Name: name, Why: target.Plain(why, maxWhy)})
+	w.dropped = append(w.dropped, procedure.Dropped{Name: name, Why: target.Plain(strings.TrimPrefix(why, name+": "), maxWhy)})
 }
 
 const maxWhy = 300
