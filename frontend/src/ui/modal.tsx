@@ -41,6 +41,8 @@ export function Modal(props: ModalProps) {
   const { other } = props;
   const dialog = useEscape(props.onClose);
   // A busy button only looks disabled: one that is would lose the focus, and with it the keyboard.
+  // It is never told that it does not: that would take aria-disabled from one that is.
+  const busy = props.busy || undefined;
   return (
     <Dialog ref={dialog} visible size={props.size ?? 'medium'} headerText={props.title}
       descriptionText={props.text} aria-label={props.title} closeButtonAriaLabel={t('close')}
@@ -51,7 +53,7 @@ export function Modal(props: ModalProps) {
           <Failure failure={props.failure ?? null} />
         </form>
       ) : <div slot="dialog-body" className="stack">{props.children}</div>}
-      <Button slot="footer-button-secondary" variant="secondary" softDisabled={other && props.busy}
+      <Button slot="footer-button-secondary" variant="secondary" softDisabled={other && busy}
         color={other?.danger ? 'negative' : undefined} onClick={() => {
           if (!other) props.onClose();
           else if (!props.busy) other.onClick();
@@ -60,7 +62,7 @@ export function Modal(props: ModalProps) {
       </Button>
       {props.submit && (
         <Button slot="footer-button-primary" color={props.danger ? 'negative' : undefined}
-          disabled={props.blocked} softDisabled={props.busy} onClick={submit}>
+          disabled={props.blocked} softDisabled={busy} onClick={submit}>
           {props.submit}
         </Button>
       )}
