@@ -207,11 +207,33 @@ func upgradeAtATerminal(t *testing.T) {
 	if code, seen := x.ends(); code != 0 {
 		t.Errorf("%d %s", code, seen)
 	}
+	loseTheTerminal(t, m)
 	y := atTerminal(t, "rollback", "--dir", m.dir)
 	y.says("go on:", "yes")
 	if code, seen := y.ends(); code != 1 || !strings.Contains(seen, "no rollback") {
 		t.Errorf("%d %s", code, seen)
 	}
+}
+
+// loseTheTerminal hangs up in the middle: the work goes on, and its end is found afterwards.
+func loseTheTerminal(t *testing.T, m *machine) {
+	t.Helper()
+	b := m.offers("3.0", nil)
+	x := atTerminal(t, "utils", "system", "upgrade", "initiate", "--dir", m.dir, "--file", "cc-3.0.tar.zst", "--source",
+		"local-repository", "--sha256", b.Digest, "--switch", "yes")
+	x.says("go on:", "yes")
+	x.waits("Installing")
+	if err := x.master.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m.answers("3.0")
+	_ = x.cmd.Wait() // what it had to say, nobody read
+	out := m.does(t, 0, "utils", "system", "upgrade", "status", "--dir", m.dir)
+	if !strings.Contains(out, "Active version   : 3.0") || !strings.Contains(out, "installed 3.0") {
+		t.Error(out)
+	}
+	m.does(t, 0, "utils", "system", "switch", "version", "--dir", m.dir, "--yes")
+	m.answers("1.0")
 }
 
 // A small disk is refused in both languages before anything is read of the bundle.
