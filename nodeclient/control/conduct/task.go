@@ -13,7 +13,7 @@ import (
 
 const (
 	firstPause = time.Second
-	longPause  = 15 * time.Second
+	longPause  = 5 * time.Second
 	noteEvery  = 5 * time.Second
 )
 
@@ -194,16 +194,16 @@ func (j *job) facts(ctx context.Context, m target.Machine) (f target.Facts, err 
 
 // retry goes on asking a machine that is away. Whatever a machine says is final.
 func (j *job) retry(ctx context.Context, call func() error) error {
-	pause := j.pause()
-	for {
+	for waited := time.Duration(0); ; {
 		err := call()
 		if err == nil || !isAway(err) {
 			return err
 		}
+		pause := min(max(j.pause(), waited/20), longPause)
 		if !sleep(ctx, pause) {
 			return err
 		}
-		pause = min(pause*2, longPause)
+		waited += pause
 	}
 }
 

@@ -44,7 +44,7 @@ func (l *Link) connection(ctx context.Context) (*Client, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	c, err := Dial(l.ctx, l.pins, l.target)
+	c, err := Dial(l.ctx, l.pins, l.target) //nolint:contextcheck // a connection outlives the call that needs it first
 	if err != nil {
 		return nil, err
 	}

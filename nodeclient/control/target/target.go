@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"connecthub/models/compat"
 )
@@ -98,6 +99,12 @@ type Machine interface {
 	// doing it again with the same id is safe.
 	Do(ctx context.Context, w Work) (Outcome, error)
 	Close()
+}
+
+// Pause is how long to wait before a machine is asked again how an operation stands that was waited for so
+// long: its end is noticed within a twentieth of the time that it took.
+func Pause(waited time.Duration) time.Duration {
+	return min(max(waited/20, 200*time.Millisecond), 5*time.Second)
 }
 
 // ErrAway says that a machine was not reached or was lost; asking again later may help.

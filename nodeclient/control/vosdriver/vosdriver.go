@@ -14,10 +14,7 @@ import (
 	"connecthub/nodeclient/control/vosapi"
 )
 
-const (
-	askFirst = 200 * time.Millisecond
-	maxText  = 512
-)
+const maxText = 512
 
 // Machine is one VOS machine.
 type Machine struct{ link *remote.Link }
@@ -134,7 +131,7 @@ func (m *Machine) Do(ctx context.Context, w target.Work) (target.Outcome, error)
 	}
 	id := vosapi.OperationID(w.ID)
 	a, err := m.ask(ctx, vosapi.Request{Verb: vosapi.Start, Operation: id, Work: work})
-	pause := askFirst
+	waited := time.Duration(0)
 	for {
 		if err != nil {
 			return target.Outcome{}, err
@@ -145,10 +142,11 @@ func (m *Machine) Do(ctx context.Context, w target.Work) (target.Outcome, error)
 		if a.Operation.State.Final() {
 			return end(*a.Operation)
 		}
+		pause := target.Pause(waited)
 		if err := sleep(ctx, pause); err != nil {
 			return target.Outcome{}, target.Away(err)
 		}
-		pause = min(pause*3/2, vosapi.AskEvery)
+		waited += pause
 		a, err = m.ask(ctx, vosapi.Request{Verb: vosapi.Status, Operation: id})
 	}
 }

@@ -21,8 +21,6 @@ import (
 const (
 	callTimeout = 2 * time.Minute
 	hashTimeout = 15 * time.Minute
-	askFirst    = 200 * time.Millisecond
-	askEvery    = 3 * time.Second
 	maxDetail   = 512
 	// exitScript is what a script ends with when it could not do what it was asked.
 	exitScript = 64
@@ -197,20 +195,12 @@ func (m *Machine) Put(ctx context.Context, f target.File, progress func(int64)) 
 	if !fileName.MatchString(name) {
 		return &target.Failure{Code: "name", Detail: "the file's name is not allowed"}
 	}
-	facts, err := m.Facts(ctx)
-	if err != nil {
-		return err
-	}
 	var there struct{ Folder, SHA256 string }
 	if err := m.ask(ctx, Digest, map[string]string{"name": name}, &there, hashTimeout); err != nil {
 		return err
 	}
 	if there.SHA256 == f.SHA256 {
 		return nil
-	}
-	if facts.DiskFree < f.Size+f.Size/10 {
-		return &target.Failure{Code: target.DiskFull, Detail: fmt.Sprintf(
-			"the disk of the machine has %d bytes left, the file needs %d", facts.DiskFree, f.Size)}
 	}
 	return m.link.Use(ctx, func(c *remote.Client) error {
 		return target.Away(c.Copy(ctx, remote.Upload{Local: f.Local, Remote: there.Folder + "/" + name,
@@ -241,12 +231,13 @@ func (m *Machine) Do(ctx context.Context, w target.Work) (target.Outcome, error)
 	if err := m.ask(ctx, Start, map[string]any{"work": q, "runner": runner}, &o, callTimeout); err != nil {
 		return target.Outcome{}, err
 	}
-	pause := askFirst
+	waited := time.Duration(0)
 	for o.State == "running" {
+		pause := target.Pause(waited)
 		if err := sleep(ctx, pause); err != nil {
 			return target.Outcome{}, target.Away(err)
 		}
-		pause = min(pause*3/2, askEvery)
+		waited += pause
 		if err := m.ask(ctx, Status, map[string]string{"id": w.ID}, &o, callTimeout); err != nil {
 			return target.Outcome{}, err
 		}
