@@ -15,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"connecthub/nodeclient/control/console"
+	"connecthub/nodeclient/control/selfupgrade"
 )
 
 // env is what every command is given.
@@ -55,7 +56,7 @@ func Main(ctx context.Context, version string, args []string, out, errOut io.Wri
 		log: slog.New(slog.NewTextHandler(errOut, nil))}
 	e.session = &console.Session{Ctx: ctx, Dir: defaultDir, Who: whoami(), Lang: language(),
 		Version: version, In: os.Stdin, Out: out, Err: errOut, Now: e.now, Self: os.Executable,
-		Log: e.log, ByHand: e.byHand}
+		Log: e.log, ByHand: e.byHand, DiskSize: selfupgrade.DiskSize}
 	return e.execute(&commands{}, "nodeclient", args)
 }
 
@@ -71,14 +72,14 @@ func (e *env) execute(tree any, name string, args []string) int {
 	exited := -1
 	parser, err := e.parser(tree, name, e.session.Dir, &exited)
 	if err != nil {
-		return e.failed(err, 2)
+		return e.failed(name, err, 2)
 	}
 	k, err := parser.Parse(args)
 	if exited >= 0 {
 		return exited
 	}
 	if err != nil {
-		return e.failed(err, 2)
+		return e.failed(name, err, 2)
 	}
 	var said exitCode
 	switch err := e.audited(k); {
@@ -87,14 +88,19 @@ func (e *env) execute(tree any, name string, args []string) int {
 	case errors.Is(err, console.ErrQuit):
 		e.session.Note("%s", err)
 	case err != nil && !errors.Is(err, context.Canceled):
-		return e.failed(err, 1)
+		return e.failed(name, err, 1)
 	}
 	return 0
 }
 
-// failed says why, in the session's language where there are words for it.
-func (e *env) failed(err error, code int) int {
-	_, _ = fmt.Fprintln(e.err, "nodeclient:", console.Printable(console.Sentence(err, e.session.Lang)))
+// failed says why, in the session's language where there are words for it; at the prompt without this
+// program's name.
+func (e *env) failed(tree string, err error, code int) int {
+	why := console.Printable(console.Sentence(err, e.session.Lang))
+	if tree != promptTree {
+		why = tree + ": " + why
+	}
+	_, _ = fmt.Fprintln(e.err, why)
 	return code
 }
 

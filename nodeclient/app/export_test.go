@@ -20,7 +20,7 @@ func ReadProxyPassword(file string, in *os.File) (string, error) {
 func PromptCommands() []string {
 	exited := 0
 	e := &env{session: &console.Session{}}
-	parser, err := e.parser(&shellTree{}, "admin", "/", &exited)
+	parser, err := e.parser(&shellTree{}, promptTree, "/", &exited)
 	if err != nil {
 		panic(err)
 	}

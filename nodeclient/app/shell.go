@@ -17,6 +17,9 @@ type utilsCommand struct {
 	control.Utils
 }
 
+// promptTree is the name of the prompt's commands.
+const promptTree = "admin"
+
 // shellTree is what the admin: prompt takes.
 type shellTree struct {
 	Utils utilsCommand `cmd:"" help:"Orchestration of the machines of a deployment."`
@@ -46,12 +49,12 @@ func (s shellCommand) Run(e *env) error {
 	shell := console.Shell{Session: e.session,
 		Tree: func() (*kong.Kong, error) {
 			exited := 0
-			return e.parser(&shellTree{}, "admin", e.session.Dir, &exited)
+			return e.parser(&shellTree{}, promptTree, e.session.Dir, &exited)
 		},
 		Execute: func(ctx context.Context, words []string) int {
 			one, session := *e, *e.session
 			session.Ctx, one.ctx, one.session = ctx, ctx, &session
-			return one.execute(&shellTree{}, "admin", words)
+			return one.execute(&shellTree{}, promptTree, words)
 		}}
 	code, err := 0, error(nil)
 	if s.Command == "" {
