@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -274,29 +275,62 @@ func say(s *console.Session, a byhand.Answer) error {
 // refusalOf is why nothing was disturbed, in both languages.
 func refusalOf(a byhand.Answer) error {
 	if a.Reason != "" {
-		return &console.Refusal{Code: string(a.Reason),
-			English:  "the hub holds: " + models.ReasonSentence(a.Reason, a.Subject, "en"),
-			Japanese: "ハブにより保留されました: " + models.ReasonSentence(a.Reason, a.Subject, "ja")}
+		held := console.Refuse("hub_holds", "the hub holds: {why}", "ハブにより保留されました: {why}")
+		held.English = strings.Replace(held.English, "{why}", models.ReasonSentence(a.Reason, a.Subject, "en"), 1)
+		held.Japanese = strings.Replace(held.Japanese, "{why}", models.ReasonSentence(a.Reason, a.Subject, "ja"), 1)
+		return held
 	}
-	texts := map[string][2]string{
-		byhand.Busy:         {"an upgrade or other work by hand is under way on this node, or its end is still to be told to the hub", "このノードではアップグレードまたは手動作業が進行中か、その終了をハブへ報告中です"},
-		byhand.NotInstalled: {"nothing is installed on this node", "このノードには何もインストールされていません"},
-		byhand.NoOther:      {"there is no inactive version on this node", "このノードに非アクティブのバージョンはありません"},
-		byhand.NotLower:     {"the inactive version is higher than the active one: that is no rollback", "非アクティブのバージョンのほうが新しいため、ロールバックできません"},
-		byhand.NotHigher:    {"the inactive version is not higher than the active one", "非アクティブのバージョンはアクティブのバージョンより新しくありません"},
-		byhand.NotSigned:    {"it is not known from which bundle the inactive version was unpacked; install it again with \"utils system upgrade initiate\"", "非アクティブのバージョンの元になったバンドルが不明です。「utils system upgrade initiate」で再インストールしてください"},
-		byhand.Unfit:        {"the inactive version needs values that this node does not have", "非アクティブのバージョンに必要な値がこのノードにありません"},
-		byhand.NoHub:        {"the hub cannot be reached, and it has to say whether the other nodes serve; where you know that they do, --without-permit goes on", "ハブに接続できないため、他のノードの稼働を確認できません。稼働していることが確かな場合は --without-permit を指定してください"},
-		byhand.Restarted:    {"this machine was started again before anything was stopped", "何も停止しないうちにこのマシンが再起動されました"},
-		byhand.Lapsed:       {"the agent did not take the request: an upgrade may be under way, or the end of the last one is still to be told to the hub", "エージェントが要求を受け取りませんでした。アップグレード中か、前回の終了をハブへ報告中の可能性があります"},
-		byhand.NotAllowed:   {"this node is being deregistered", "このノードは登録解除中です"},
-		byhand.NotStopped:   {"the services were not stopped by hand", "サービスは手動停止されていません"},
+	switch a.Code {
+	case byhand.Busy:
+		return console.Refuse("busy",
+			"an upgrade or other work by hand is under way on this node, or its end is still to be told to the hub",
+			"このノードではアップグレードまたは手動作業が進行中か、その終了をハブへ報告中です")
+	case byhand.NotInstalled:
+		return console.Refuse("not_installed",
+			"nothing is installed on this node",
+			"このノードには何もインストールされていません")
+	case byhand.NoOther:
+		return console.Refuse("no_other_version",
+			"there is no inactive version on this node",
+			"このノードに非アクティブのバージョンはありません")
+	case byhand.NotLower:
+		return console.Refuse("not_lower",
+			"the inactive version is higher than the active one: that is no rollback",
+			"非アクティブのバージョンのほうが新しいため、ロールバックできません")
+	case byhand.NotHigher:
+		return console.Refuse("not_higher",
+			"the inactive version is not higher than the active one",
+			"非アクティブのバージョンはアクティブのバージョンより新しくありません")
+	case byhand.NotSigned:
+		return console.Refuse("not_signed",
+			"it is not known from which bundle the inactive version was unpacked; install it again with \"utils system upgrade initiate\"",
+			"非アクティブのバージョンの元になったバンドルが不明です。「utils system upgrade initiate」で再インストールしてください")
+	case byhand.Unfit:
+		return console.Refuse("unfit",
+			"the inactive version needs values that this node does not have",
+			"非アクティブのバージョンに必要な値がこのノードにありません")
+	case byhand.NoHub:
+		return console.Refuse("hub_unreachable",
+			"the hub cannot be reached, and it has to say whether the other nodes serve; where you know that they do, --without-permit goes on",
+			"ハブに接続できないため、他のノードの稼働を確認できません。稼働していることが確かな場合は --without-permit を指定してください")
+	case byhand.Restarted:
+		return console.Refuse("restarted",
+			"this machine was started again before anything was stopped",
+			"何も停止しないうちにこのマシンが再起動されました")
+	case byhand.Lapsed:
+		return console.Refuse("not_picked_up",
+			"the agent did not take the request: an upgrade may be under way, or the end of the last one is still to be told to the hub",
+			"エージェントが要求を受け取りませんでした。アップグレード中か、前回の終了をハブへ報告中の可能性があります")
+	case byhand.NotAllowed:
+		return console.Refuse("not_in_this_state",
+			"this node is being deregistered",
+			"このノードは登録解除中です")
+	case byhand.NotStopped:
+		return console.Refuse("not_stopped",
+			"the services were not stopped by hand",
+			"サービスは手動停止されていません")
 	}
-	text, ok := texts[a.Code]
-	if !ok {
-		text = [2]string{"the hub refused the work: " + a.Detail, "ハブが作業を拒否しました: " + a.Detail}
-	}
-	return &console.Refusal{Code: a.Code, English: text[0], Japanese: text[1]}
+	return console.Refuse("hub_refuses", "the hub refused the work: %s", "ハブが作業を拒否しました: %s", a.Detail)
 }
 
 // newAgent is the agent of this node; alone, where it is not registered.

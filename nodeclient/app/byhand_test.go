@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -257,16 +258,9 @@ func TestCloudConnect125StaysOnASmallDisk(t *testing.T) {
 		}
 	}
 	err := selfupgrade.CheckDisk("12.5.1", "12.6.1", size(156_766_306_304))
-	disk, ok := err.(*selfupgrade.DiskError) //nolint:errorlint // its own type
-	if !ok {
+	var disk *selfupgrade.DiskError
+	if !errors.As(err, &disk) || disk.GB() != 156 {
 		t.Fatal(err)
-	}
-	for language, text := range map[string]string{"en": disk.English(), "ja": disk.Japanese()} {
-		for _, part := range []string{"(1)", "(2)", "(3)", "246 GB", "156 GB", "vSphere"} {
-			if !strings.Contains(text, part) {
-				t.Errorf("%s misses %s: %s", language, part, text)
-			}
-		}
 	}
 	if n, err := selfupgrade.DiskSize(filepath.Dir(os.Args[0])); err != nil || n <= 0 {
 		t.Errorf("the real disk has %d bytes, %v", n, err)

@@ -116,8 +116,8 @@ func tellUpgrade(s *console.Session, done selfupgrade.State, failed error) {
 // ask is what has to be known before anything is installed.
 func (u upgradeInitiate) ask(s *console.Session) (selfupgrade.Work, bool, error) {
 	w := selfupgrade.Work{Dir: s.Dir, Who: s.Who, Now: s.Now,
-		Size: func() (int64, error) { return selfupgrade.DiskSize(s.Dir) }}
-	versions, err := versionsOf(s.Dir)
+		Size: func() (int64, error) { return s.DiskSize(s.Dir) }}
+	versions, err := versionsOf(s)
 	if err != nil {
 		return w, false, err
 	}
@@ -244,7 +244,8 @@ type versionsView struct {
 	keep   []string
 }
 
-func versionsOf(dir string) (versionsView, error) {
+func versionsOf(s *console.Session) (versionsView, error) {
+	dir := s.Dir
 	var v versionsView
 	slots, err := host.ViewSlots(dir)
 	if err != nil {
@@ -273,7 +274,7 @@ func versionsOf(dir string) (versionsView, error) {
 	if v.Installation, err = selfupgrade.Read(dir); err != nil {
 		return v, err
 	}
-	v.DiskBytes, err = selfupgrade.DiskSize(dir)
+	v.DiskBytes, err = s.DiskSize(dir)
 	return v, err
 }
 
@@ -283,7 +284,7 @@ type upgradeStatus struct {
 
 // Run shows both versions, and how the last installation went.
 func (u upgradeStatus) Run(s *console.Session) error {
-	v, err := versionsOf(s.Dir)
+	v, err := versionsOf(s)
 	if err != nil {
 		return err
 	}
@@ -354,7 +355,7 @@ func (w switchVersion) Run(s *console.Session) error {
 	if err := s.Owner(); err != nil {
 		return err
 	}
-	v, err := versionsOf(s.Dir)
+	v, err := versionsOf(s)
 	if err != nil {
 		return err
 	}
@@ -362,7 +363,7 @@ func (w switchVersion) Run(s *console.Session) error {
 		return console.Refuse("no_other_version", "there is no inactive version on this node",
 			"このノードに非アクティブのバージョンはありません")
 	}
-	size := func() (int64, error) { return selfupgrade.DiskSize(s.Dir) }
+	size := func() (int64, error) { return s.DiskSize(s.Dir) }
 	if err := selfupgrade.CheckDisk(v.Active, v.Inactive, size); err != nil {
 		return upgradeRefusal(err)
 	}
@@ -383,27 +384,37 @@ func (w switchVersion) Run(s *console.Session) error {
 // upgradeRefusal gives the refusals of selfupgrade their sentences.
 func upgradeRefusal(err error) error {
 	var disk *selfupgrade.DiskError
-	codes := []struct {
-		is             error
-		code, japanese string
-	}{
-		{selfupgrade.ErrNothing, "local_repository_empty", "ローカルリポジトリにバンドルがありません。" + selfupgrade.Folder + " フォルダに置いてください"},
-		{selfupgrade.ErrNotHigher, "not_higher", "インストールするバージョンは稼働中のバージョンより新しくありません"},
-		{selfupgrade.ErrDenied, "denied_version", "このノードはそのバージョンからロールバックしています"},
-		{selfupgrade.ErrCancelled, "cancelled", "インストールは中止されました"},
-		{selfupgrade.ErrIdle, "nothing_in_progress", "進行中のインストールはありません"},
+	refusal := (*console.Refusal)(nil)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &disk):
+		refusal = console.Refuse("disk_too_small",
+			"%s needs a disk of 246 GB, and this node has %d GB. (1) Stop this node's virtual machine; (2) grow its disk "+
+				"from 146 to 246 GB in vSphere; (3) start it again: the partition grows by itself, and the size is read again",
+			"%s には 246 GB のディスクが必要ですが、このノードは %d GB です。(1) このノードの仮想マシンを停止し、"+
+				"(2) vSphere でディスクを 146 GB から 246 GB に拡張し、(3) 再び起動してください。パーティションは自動的に拡張され、"+
+				"サイズは起動後に再度読み取られます", disk.To, disk.GB())
+	case errors.Is(err, selfupgrade.ErrNothing):
+		refusal = console.Refuse("local_repository_empty",
+			"the local repository holds no bundle: put one into the folder \"repository\" of this node's data folder",
+			"ローカルリポジトリにバンドルがありません。ノードのデータフォルダの repository フォルダに置いてください")
+	case errors.Is(err, selfupgrade.ErrNotHigher):
+		refusal = console.Refuse("not_higher", "the version is not higher than the active one",
+			"インストールするバージョンは稼働中のバージョンより新しくありません")
+	case errors.Is(err, selfupgrade.ErrDenied):
+		refusal = console.Refuse("denied_version", "this node rolled back from that version",
+			"このノードはそのバージョンからロールバックしています")
+	case errors.Is(err, selfupgrade.ErrCancelled):
+		refusal = console.Refuse("cancelled", "the installation was cancelled", "インストールは中止されました")
+	case errors.Is(err, selfupgrade.ErrIdle):
+		refusal = console.Refuse("nothing_in_progress", "no installation is in progress",
+			"進行中のインストールはありません")
+	case errors.Is(err, os.ErrNotExist):
+		refusal = console.Refuse("no_such_bundle", "the bundle is gone: %v", "バンドルがありません: %v", err)
+	default:
+		return err
 	}
-	if errors.As(err, &disk) {
-		return &console.Refusal{Code: "disk_too_small", English: disk.English(),
-			Japanese: disk.Japanese(), Err: err}
-	}
-	for _, c := range codes {
-		if errors.Is(err, c.is) {
-			return &console.Refusal{Code: c.code, English: err.Error(), Japanese: c.japanese, Err: err}
-		}
-	}
-	if errors.Is(err, os.ErrNotExist) {
-		return console.Refuse("no_such_bundle", "the bundle is gone: %v", "バンドルがありません: %v", err)
-	}
-	return err
+	refusal.Err = err
+	return refusal
 }

@@ -42,6 +42,8 @@ type Session struct {
 	// ByHand does what stops this node's own services: under a permit of the hub where the node is
 	// registered, without one only as the caller was told (R33).
 	ByHand func(s *Session, work models.HandWork, withoutPermit bool) error
+	// DiskSize is how large the disk is that holds a folder.
+	DiskSize func(dir string) (int64, error)
 }
 
 // Common are the flags of every command. They stand on the branches of the tree, so that a command of
@@ -148,8 +150,10 @@ func (s *Session) Begin(kind gate.Kind, what string) (*gate.Hold, error) {
 		}})
 	var open *permits.OpenError
 	if errors.As(err, &open) {
-		return nil, &Refusal{Code: "permit_open", English: open.English(),
-			Japanese: open.Japanese(), Err: err}
+		refusal := Refuse("permit_open", "%s is being upgraded, or worked on by hand; this begins when that has ended",
+			"%s でアップグレードまたは手動作業が行われています。終了後に実行してください", open.Holder)
+		refusal.Err = err
+		return nil, refusal
 	}
 	return hold, busy(err)
 }

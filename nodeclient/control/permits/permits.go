@@ -43,18 +43,8 @@ type OpenError struct{ Holder models.FQDN }
 
 // Error names who holds it.
 func (e *OpenError) Error() string {
-	return e.English()
-}
-
-// English is the refusal.
-func (e *OpenError) English() string {
 	return fmt.Sprintf("%s is being upgraded, or worked on by hand; this begins when that has ended",
 		e.Holder)
-}
-
-// Japanese is the same.
-func (e *OpenError) Japanese() string {
-	return fmt.Sprintf("%s でアップグレードまたは手動作業が行われています。終了後に実行してください", e.Holder)
 }
 
 // Note is called by the agent after each poll.

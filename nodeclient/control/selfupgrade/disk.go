@@ -27,22 +27,13 @@ type DiskError struct {
 	Has int64
 }
 
-// English says the three steps. The size is read again whenever this is asked, and so after the start.
-func (e *DiskError) English() string {
-	return fmt.Sprintf("%s needs a disk of 246 GB, and this node has %d GB. (1) Stop this node's virtual "+
-		"machine; (2) grow its disk from 146 to 246 GB in vSphere; (3) start it again: the partition grows by "+
-		"itself, and the size is read again", e.To, e.Has/1_000_000_000)
+// Error says what is missing. The size is read again whenever this is asked, and so after the start.
+func (e *DiskError) Error() string {
+	return fmt.Sprintf("%s needs a disk of 246 GB, and this node has %d GB", e.To, e.GB())
 }
 
-// Japanese is the same.
-func (e *DiskError) Japanese() string {
-	return fmt.Sprintf("%s には 246 GB のディスクが必要ですが、このノードは %d GB です。(1) このノードの仮想マシンを停止し、"+
-		"(2) vSphere でディスクを 146 GB から 246 GB に拡張し、(3) 再び起動してください。パーティションは自動的に拡張され、"+
-		"サイズは起動後に再度読み取られます", e.To, e.Has/1_000_000_000)
-}
-
-// Error is the English sentence.
-func (e *DiskError) Error() string { return e.English() }
+// GB is the disk's size in thousand millions of bytes.
+func (e *DiskError) GB() int64 { return e.Has / 1_000_000_000 }
 
 // CheckDisk refuses the way from 12.5 to 12.6 or later on a disk that is too small, with *DiskError.
 // size reads how large the disk is now.
