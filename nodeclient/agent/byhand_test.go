@@ -333,3 +333,25 @@ func dead(p *hosttest.Process) bool {
 		return false
 	}
 }
+
+// TestR33AMachineThatStartsAgainServesAgain: what was stopped by hand before, and what was about to be.
+func TestR33AMachineThatStartsAgainServesAgain(t *testing.T) {
+	n := sampleNode(t)
+	n.start(t)
+	n.answered(t, n.asks(t, models.HandStop, false), byhand.Stopped)
+	n.agent.Kill()
+	n.start(t, bootVariable+"=second")
+	n.awaitOutcome(t, models.Succeeded)
+	hosttest.Await(t, "it serves", func() bool { return hosttest.Answer(n.port) == "1.0" })
+	hosttest.Await(t, "the journal is closed", func() bool { return n.journal(t).Entry == nil })
+	n.agent.Kill()
+	pid := n.pid(t)
+	p := n.start(t, bootVariable+"=second", crashVariable+"=after record begin")
+	r := n.asks(t, models.HandStop, false)
+	<-p.Done()
+	n.start(t, bootVariable+"=third")
+	n.awaitOutcome(t, models.Abandoned)
+	if a := n.answered(t, r, byhand.Refused); a.Code != byhand.Restarted || n.pid(t) != pid {
+		t.Errorf("%+v", a)
+	}
+}

@@ -32,6 +32,7 @@ const (
 	lateVariable  = "AGENTTEST_LATE"
 	fullVariable  = "AGENTTEST_FULL"
 	factsVariable = "AGENTTEST_FACTS"
+	bootVariable  = "AGENTTEST_BOOT"
 	journalName   = "journal"
 )
 
@@ -53,6 +54,9 @@ func runAgent(ctx context.Context, dir string) error {
 	boot, err := host.BootID()
 	if err != nil {
 		return err
+	}
+	if another := os.Getenv(bootVariable); another != "" {
+		boot = another // as after the machine's next start
 	}
 	opts := agent.Options{Dir: dir, Hub: &httpHub{url: os.Getenv(hubVariable)}, Journal: j, Slots: slots,
 		Machine: host.Machine{DataDir: dir, List: noPackages}, BootID: boot, Now: time.Now,
