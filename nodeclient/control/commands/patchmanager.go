@@ -97,7 +97,7 @@ type patchList struct {
 
 // Run changes nothing.
 func (c patchList) Run(s *console.Session) error {
-	w, err := listing(s, c.nodeFlags, c.JSON, procedure.PatchInstall)
+	w, err := listing(s, "utils patch-manager list", c.nodeFlags, c.JSON)
 	if err != nil {
 		return err
 	}
@@ -108,8 +108,8 @@ func (c patchList) Run(s *console.Session) error {
 }
 
 // listing begins a command that only looks at what there is for machines.
-func listing(s *console.Session, nodes nodeFlags, asJSON bool, kind procedure.Kind) (*work, error) {
-	w, err := procedureFlags{nodeFlags: nodes, JSON: asJSON, Yes: true}.begin(s, kind)
+func listing(s *console.Session, what string, nodes nodeFlags, asJSON bool) (*work, error) {
+	w, err := look(s, what, nodes, asJSON)
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,24 @@ func (f procedureFlags) begin(s *console.Session, kind procedure.Kind) (*work, e
 		return nil, console.Refuse("yes_needed", "--json asks nothing: give --yes, too",
 			"--json では確認を行いません。--yes も指定してください")
 	}
-	hold, err := s.Orchestrate(strings.ToLower(kind.Title("en")))
+	w, err := f.open(s, strings.ToLower(kind.Title("en")), kind)
+	if err != nil {
+		return nil, err
+	}
+	if err := notInterrupted(s); err != nil {
+		w.end()
+		return nil, err
+	}
+	return w, nil
+}
+
+// look begins a command that asks machines and changes nothing.
+func look(s *console.Session, what string, nodes nodeFlags, asJSON bool) (*work, error) {
+	return procedureFlags{nodeFlags: nodes, JSON: asJSON, Yes: true}.open(s, what, procedure.PatchInstall)
+}
+
+func (f procedureFlags) open(s *console.Session, what string, kind procedure.Kind) (*work, error) {
+	hold, err := s.Orchestrate(what)
 	if err != nil {
 		return nil, err
 	}
@@ -68,9 +85,6 @@ func (w *work) end() {
 }
 
 func (w *work) open(kind procedure.Kind) error {
-	if err := notInterrupted(w.Session); err != nil {
-		return err
-	}
 	c, err := enroll.LoadConfig(w.Dir)
 	if err != nil {
 		return err
@@ -95,7 +109,7 @@ func (w *work) open(kind procedure.Kind) error {
 	return w.ownRequirements()
 }
 
-// notInterrupted refuses to begin something while something else is half done.
+// notInterrupted refuses to begin something while something else is half done; whoever asks has the lock.
 func notInterrupted(s *console.Session) error {
 	last, err := procedure.Last(s.Dir)
 	if errors.Is(err, procedure.ErrNone) {

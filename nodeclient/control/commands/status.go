@@ -82,7 +82,7 @@ func (v statusView) lines() []string {
 
 // Run asks the machines; nothing is changed.
 func (c showStatus) Run(s *console.Session) error {
-	w, err := procedureFlags{nodeFlags: c.nodeFlags, JSON: c.JSON, Yes: true}.begin(s, procedure.PatchInstall)
+	w, err := look(s, "utils deployment show status", c.nodeFlags, c.JSON)
 	if err != nil {
 		return err
 	}
@@ -243,7 +243,7 @@ type exportStatus struct {
 
 // Run asks all machines and writes what they have as a text file.
 func (c exportStatus) Run(s *console.Session) error {
-	w, err := procedureFlags{JSON: c.JSON, Yes: true}.begin(s, procedure.PatchInstall)
+	w, err := look(s, "utils deployment export-status", nodeFlags{}, c.JSON)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func (c upgradeList) Run(s *console.Session) error {
 	if c.All {
 		return c.remembered(s)
 	}
-	w, err := listing(s, c.nodeFlags, c.JSON, procedure.Upgrade)
+	w, err := listing(s, "utils upgrade-manager list", c.nodeFlags, c.JSON)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (w *work) upgrades(s deployment.Seen) []deployment.Offer {
 }
 
 func (c upgradeList) remembered(s *console.Session) error {
-	w, err := procedureFlags{JSON: c.JSON, Yes: true}.begin(s, procedure.Upgrade)
+	w, err := look(s, "utils upgrade-manager list", nodeFlags{}, c.JSON)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package deployment
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -144,6 +145,9 @@ func (d *Deployment) Remember(r Refresh, by string, began time.Time, seen []Seen
 		if !c.At.IsZero() {
 			fresh.Machines = append(fresh.Machines, c)
 		}
+	}
+	if err := os.MkdirAll(filepath.Join(d.dir, "control"), 0o700); err != nil {
+		return fresh, fmt.Errorf("cannot make the folder of the cache: %w", err)
 	}
 	return fresh, atomicfile.WriteJSON(filepath.Join(d.dir, "control", cacheFile), fresh)
 }

@@ -28,12 +28,12 @@ func Away(err error) error {
 
 // Plain is what a machine wrote, in printable characters and at most so many bytes.
 func Plain(s string, limit int) string {
-	s = strings.Map(func(r rune) rune {
+	s = strings.TrimSpace(strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
 			return ' '
 		}
 		return r
-	}, strings.TrimSpace(s))
+	}, s))
 	for len(s) > limit {
 		runes := []rune(s)
 		s = string(runes[:len(runes)-1-(len(s)-limit)/4])
