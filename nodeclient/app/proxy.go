@@ -167,12 +167,13 @@ func (s setProxyCommand) test(e *env, settings proxy.Settings) error {
 	if err != nil {
 		return err
 	}
-	results := proxy.Probe(e.ctx, target, settings)
-	for _, r := range results {
-		if _, err := fmt.Fprintf(e.out, "%-8s %-20s %s\n", r.State, r.Name("en"),
-			r.Sentence("en")); err != nil {
-			return err
-		}
+	var unwritten error
+	results := proxy.Follow(e.ctx, target, settings, func(r proxy.Result) {
+		_, err := fmt.Fprintf(e.out, "%-8s %-20s %s\n", r.State, r.Name("en"), r.Sentence("en"))
+		unwritten = errors.Join(unwritten, err)
+	})
+	if unwritten != nil {
+		return unwritten
 	}
 	if !proxy.Passed(results) {
 		return errors.New("the hub cannot be used this way")
@@ -266,7 +267,7 @@ func (n *node) wayOut() localweb.ProxyOptions {
 	return localweb.ProxyOptions{
 		Load: func() (proxy.Settings, error) { return proxy.Load(n.dir) },
 		Save: func(s proxy.Settings) error { return s.Save(n.dir) },
-		Probe: func(ctx context.Context, s proxy.Settings) []proxy.Result {
-			return n.enrollment.Probe(ctx, s)
+		Probe: func(ctx context.Context, s proxy.Settings, tell func(proxy.Result)) []proxy.Result {
+			return n.enrollment.Probe(ctx, s, tell)
 		}}
 }

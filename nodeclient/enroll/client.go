@@ -85,9 +85,10 @@ func probeTarget(dir string, c Config, now func() time.Time) proxy.Target {
 		}}
 }
 
-// Probe tests a way out to this node's hub.
-func (e *Enrollment) Probe(ctx context.Context, s proxy.Settings) []proxy.Result {
-	return proxy.Probe(ctx, probeTarget(e.o.Dir, e.config, e.o.Now), s)
+// Probe tests a way out to this node's hub, and tells each result as soon as it is known.
+func (e *Enrollment) Probe(ctx context.Context, s proxy.Settings, tell func(proxy.Result),
+) []proxy.Result {
+	return proxy.Follow(ctx, probeTarget(e.o.Dir, e.config, e.o.Now), s, tell)
 }
 
 // trust is the hub's CA from setup, or a pinned key in its chain; never the first one that comes.

@@ -44,16 +44,18 @@ func TestNothingIsAllowedBeforeTheSelfTestHasRun(t *testing.T) {
 		t.Fatal("claimed without a test")
 	}
 	_, fields := page.form(t)
-	tested := b.do(http.MethodPost, "/register/test", fields, func(r *http.Request) {
-		r.Header.Set("Accept", "application/json")
-	})
+	tested := b.do(http.MethodPost, "/register/test", fields, live)
+	lines := strings.Split(strings.TrimSpace(tested.text), "\n")
 	var result struct {
-		Steps          []struct{ Name, Sentence, Word, Class string }
+		Steps          []step
 		Tested, Passed bool
 	}
-	if err := json.Unmarshal([]byte(tested.text), &result); err != nil || !result.Tested ||
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &result); err != nil || !result.Tested ||
 		!result.Passed || len(result.Steps) != len(hubAnswers) || result.Steps[2].Word == "" {
 		t.Fatalf("%d %s: %v", tested.status, tested.text, err)
+	}
+	if len(lines) != len(hubAnswers)+1 {
+		t.Errorf("%d lines: %s", len(lines), tested.text)
 	}
 	again := b.get("/register/access")
 	b.wants(again, 200, `data-auto="no"`, "This node reaches Connect Hub.")
@@ -64,6 +66,54 @@ func TestNothingIsAllowedBeforeTheSelfTestHasRun(t *testing.T) {
 		n.decided.Organization != "Example & Sons" || n.decided.ComparisonCode != "ABCD-EFGH" {
 		t.Errorf("recorded by %+v about %+v", n.by, n.decided)
 	}
+}
+
+// step is one result of the self-test, as the page's script reads it.
+type step struct{ Name, Sentence, Word, Class string }
+
+func live(r *http.Request) { r.Header.Set("Accept", "application/x-ndjson") }
+
+func TestResultsOfTheSelfTestComeOneByOne(t *testing.T) {
+	t.Parallel()
+	n := start(t)
+	n.exits.results, n.exits.pause = hubAnswers, make(chan struct{})
+	b := n.browse("ja")
+	_, fields := b.signIn("right one").form(t)
+	res := b.send(http.MethodPost, "/register/test", fields, live)
+	defer res.Body.Close()
+	if kind := res.Header.Get("Content-Type"); res.StatusCode != 200 || kind != "application/x-ndjson" {
+		t.Fatalf("%d %s", res.StatusCode, kind)
+	}
+	lines := json.NewDecoder(res.Body)
+	for i, known := range hubAnswers { // the next is not tested before this one was read
+		var got step
+		if err := lines.Decode(&got); err != nil || got.Name != known.Name("ja") ||
+			got.Sentence != known.Sentence("ja") {
+			t.Fatalf("line %d is %+v: %v", i, got, err)
+		}
+		n.exits.pause <- struct{}{}
+	}
+	var all struct{ Passed bool }
+	if err := lines.Decode(&all); err != nil || !all.Passed {
+		t.Errorf("%+v %v", all, err)
+	}
+}
+
+func TestASelfTestThatNobodyFollowsIsTheSessionsAllTheSame(t *testing.T) {
+	t.Parallel()
+	n := start(t)
+	n.exits.results, n.exits.pause = hubAnswers, make(chan struct{})
+	b := n.browse("en")
+	_, fields := b.signIn("right one").form(t)
+	res := b.send(http.MethodPost, "/register/test", fields, live)
+	_ = res.Body.Close()
+	for range hubAnswers {
+		n.exits.pause <- struct{}{}
+	}
+	n.exits.mu.Lock()
+	n.exits.pause = nil
+	n.exits.mu.Unlock()
+	b.wants(b.post("/register/test", fields), 200, "This node reaches Connect Hub.")
 }
 
 func TestAFailedStepOfTheSelfTestSaysWhatToDo(t *testing.T) {

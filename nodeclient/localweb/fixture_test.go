@@ -227,7 +227,9 @@ type answer struct {
 
 const base = "https://" + name + ":8445"
 
-func (b *browser) do(method, address string, form url.Values, change func(*http.Request)) answer {
+// send answers before the body is there.
+func (b *browser) send(method, address string, form url.Values, change func(*http.Request),
+) *http.Response {
 	b.n.t.Helper()
 	if strings.HasPrefix(address, "/") {
 		address = base + address
@@ -248,6 +250,12 @@ func (b *browser) do(method, address string, form url.Values, change func(*http.
 	if err != nil {
 		b.n.t.Fatal(err)
 	}
+	return res
+}
+
+func (b *browser) do(method, address string, form url.Values, change func(*http.Request)) answer {
+	b.n.t.Helper()
+	res := b.send(method, address, form, change)
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil {

@@ -11,9 +11,10 @@ import (
 
 // ProxyOptions are the node's way out; all are needed.
 type ProxyOptions struct {
-	Load  func() (proxy.Settings, error)
-	Save  func(proxy.Settings) error
-	Probe func(context.Context, proxy.Settings) []proxy.Result
+	Load func() (proxy.Settings, error)
+	Save func(proxy.Settings) error
+	// Probe tells each result as soon as it is known.
+	Probe func(context.Context, proxy.Settings, func(proxy.Result)) []proxy.Result
 }
 
 // draft is what was tested last, so that a password need not be typed again to store it. It is one
@@ -85,7 +86,8 @@ func probedOf(results []proxy.Result, language string) []probed {
 }
 
 // probe tests a way out; tests wait for one another, and for no longer than the page's own answer.
-func (s *Server) probe(ctx context.Context, settings proxy.Settings) ([]proxy.Result, error) {
+func (s *Server) probe(ctx context.Context, settings proxy.Settings, tell func(proxy.Result),
+) ([]proxy.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, hubDeadline)
 	defer cancel()
 	select {
@@ -94,7 +96,7 @@ func (s *Server) probe(ctx context.Context, settings proxy.Settings) ([]proxy.Re
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	return s.o.Proxy.Probe(ctx, settings), nil
+	return s.o.Proxy.Probe(ctx, settings, tell), nil
 }
 
 // proxyForm answers GET /proxy.
@@ -168,7 +170,7 @@ func (s *Server) changeProxy(w http.ResponseWriter, r *http.Request) {
 		page.Notice = p.Stored
 	}
 	s.way.draft.keep(cookieOf(r), settings)
-	results, err := s.probe(r.Context(), settings)
+	results, err := s.probe(r.Context(), settings, func(proxy.Result) {})
 	if err != nil {
 		refuse(http.StatusServiceUnavailable, p.Busy)
 		return

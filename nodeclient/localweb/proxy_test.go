@@ -31,6 +31,7 @@ type exits struct {
 	full    error
 	tested  []proxy.Settings
 	results []proxy.Result
+	pause   chan struct{} // after each result
 }
 
 func (e *exits) options(t *testing.T) localweb.ProxyOptions {
@@ -44,11 +45,18 @@ func (e *exits) options(t *testing.T) localweb.ProxyOptions {
 			}
 			return s.Save(e.dir)
 		},
-		Probe: func(_ context.Context, s proxy.Settings) []proxy.Result {
+		Probe: func(_ context.Context, s proxy.Settings, tell func(proxy.Result)) []proxy.Result {
 			e.mu.Lock()
-			defer e.mu.Unlock()
 			e.tested = append(e.tested, s)
-			return e.results
+			results, pause := e.results, e.pause
+			e.mu.Unlock()
+			for _, r := range results {
+				tell(r)
+				if pause != nil {
+					<-pause
+				}
+			}
+			return results
 		}}
 }
 

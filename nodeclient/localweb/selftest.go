@@ -1,6 +1,7 @@
 package localweb
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -42,7 +43,8 @@ func hostOnly(address string) string {
 }
 
 // selfTest answers POST /register/test: it asks the hub by the way out that is set, as the claim
-// will. The page's script wants JSON; without one the results come with the page.
+// will. The page's script wants a line of JSON for each step as soon as it is known, and one for all
+// of them at last; without a script the results come with the page.
 func (s *Server) selfTest(w http.ResponseWriter, r *http.Request) {
 	t := wordsOf(language(r))
 	one, ok := s.sessions.of(r)
@@ -60,7 +62,14 @@ func (s *Server) selfTest(w http.ResponseWriter, r *http.Request) {
 		s.message(w, r, http.StatusInternalServerError, proxyWordsOf(language(r)).Unreadable, "")
 		return
 	}
-	results, err := s.probe(r.Context(), settings)
+	live := strings.Contains(r.Header.Get("Accept"), streamed)
+	tell := func(proxy.Result) {}
+	if live {
+		tell = func(result proxy.Result) {
+			s.line(w, probedOf([]proxy.Result{result}, language(r))[0])
+		}
+	}
+	results, err := s.probe(context.WithoutCancel(r.Context()), settings, tell)
 	if err != nil {
 		s.showAccess(w, r, http.StatusServiceUnavailable, proxyWordsOf(language(r)).Busy)
 		return
@@ -69,14 +78,27 @@ func (s *Server) selfTest(w http.ResponseWriter, r *http.Request) {
 		results = []proxy.Result{}
 	}
 	s.sessions.tested(r, results)
-	if !strings.Contains(r.Header.Get("Accept"), "application/json") {
+	if !live {
 		http.Redirect(w, r, "/register/access", http.StatusSeeOther)
 		return
 	}
 	one.tested = results
-	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(testOf(one, language(r))); err != nil {
-		s.o.Log.Debug("cannot answer the self-test", "error", err)
+	s.line(w, testOf(one, language(r)))
+}
+
+// streamed is a line of JSON for each thing that is said.
+const streamed = "application/x-ndjson"
+
+// line says one thing at once. That nobody listens any more does not end the test: its results are
+// the session's.
+func (s *Server) line(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", streamed)
+	err := json.NewEncoder(w).Encode(v)
+	if err == nil {
+		err = http.NewResponseController(w).Flush()
+	}
+	if err != nil {
+		s.o.Log.Debug("cannot tell of the self-test", "error", err)
 	}
 }
 

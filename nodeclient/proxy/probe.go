@@ -85,6 +85,18 @@ type Target struct {
 // For the node's own page: enroll's ProbeTarget and Load give what it needs; Result.Name and
 // Result.Sentence are fit to be shown, in English and Japanese; Passed is the summary.
 func Probe(ctx context.Context, target Target, s Settings) []Result {
+	return Follow(ctx, target, s, func(Result) {})
+}
+
+// Follow is Probe, and tells each result as soon as nothing can change it any more: each once, in
+// order, and all before it returns.
+func Follow(ctx context.Context, target Target, s Settings, tell func(Result)) []Result {
+	t := &teller{tell: tell}
+	results := follow(ctx, target, s, t)
+	return t.end(results)
+}
+
+func follow(ctx context.Context, target Target, s Settings, t *teller) []Result {
 	ctx, cancel := context.WithTimeout(ctx, probeDeadline)
 	defer cancel()
 	base, err := url.Parse(target.Hub)
@@ -103,7 +115,10 @@ func Probe(ctx context.Context, target Target, s Settings) []Result {
 		return failedAt(StepTLS, Result{Code: CodeTrust, Detail: clean(err.Error())})
 	}
 	way.DisableKeepAlives = true
-	w := &watch{}
+	w := &watch{changed: func(m marks) {
+		f := findings{marks: m, hub: base, via: via, settings: s}
+		t.known(f.results()[:f.certain()])
+	}}
 	began := target.Now()
 	answer, err := ask(tracing(ctx, w), way, base)
 	seen := w.copy()
@@ -196,7 +211,8 @@ func (l *lines) close() {
 
 // watch notes how far a request came. The transport may go on after the request has ended.
 type watch struct {
-	mu sync.Mutex
+	mu      sync.Mutex
+	changed func(marks)
 	marks
 }
 
@@ -218,6 +234,7 @@ func (w *watch) note(f func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f()
+	w.changed(w.marks)
 }
 
 func (w *watch) copy() findings {

@@ -51,30 +51,47 @@ if (section) {
   const result = document.getElementById('test-result');
   const broken = document.getElementById('test-broken');
   const button = document.getElementById('run-test');
-  const show = (state, sentences) => {
-    [...steps.querySelectorAll('dd')].forEach((row, i) => {
-      const [chip, text] = row.children;
-      const step = sentences ? sentences[i] : { Class: 'quiet', Word: steps.dataset.running };
-      chip.className = 'chip ' + (step.Class || 'quiet');
-      chip.textContent = step.Word;
-      text.textContent = step.Sentence || '';
-    });
-    section.dataset.state = state;
+  const rows = [...steps.querySelectorAll('dd')];
+  const fill = (row, step) => {
+    const [chip, text] = row.children;
+    chip.className = 'chip ' + (step.Class || 'quiet');
+    chip.textContent = step.Word;
+    text.textContent = step.Sentence || '';
+  };
+  // Each step comes in a line of its own as soon as it is known, and all of them in the last.
+  const follow = async (answer) => {
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    let told = 0;
+    for (;;) {
+      const { value, done } = await reader.read();
+      text += value || '';
+      const lines = text.split('\n');
+      text = lines.pop();
+      for (const line of lines) {
+        const said = JSON.parse(line);
+        if (said.Steps) return said;
+        if (told < rows.length) fill(rows[told++], said);
+      }
+      if (done) throw new Error('cut off');
+    }
   };
   const run = async () => {
     button.disabled = true;
     broken.hidden = true;
     result.hidden = true;
-    show('running');
+    section.dataset.state = 'running';
+    rows.forEach((row) => fill(row, { Word: steps.dataset.running }));
     try {
       const form = button.form.elements.namedItem('form').value;
       const answer = await fetch('/register/test', {
-        method: 'POST', redirect: 'error', headers: { Accept: 'application/json' },
+        method: 'POST', redirect: 'error', headers: { Accept: 'application/x-ndjson' },
         body: new URLSearchParams({ form }),
       });
       if (!answer.ok) throw new Error(String(answer.status));
-      const test = await answer.json();
-      show('done', test.Steps);
+      const test = await follow(answer);
+      rows.forEach((row, i) => fill(row, test.Steps[i]));
+      section.dataset.state = 'done';
       result.className = 'note ' + (test.Passed ? 'good' : 'bad');
       result.textContent = test.Passed ? result.dataset.good : result.dataset.bad;
       result.hidden = false;
