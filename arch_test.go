@@ -88,7 +88,7 @@ var packageMap = map[string]string{
 	"nodeclient/control/machines":          "models/inventory nodeclient/atomicfile",
 	"nodeclient/control/remote":            "nodeclient/atomicfile github.com/pkg/sftp golang.org/x/crypto/ssh",
 	"nodeclient/control/mail/mailtest":     "",
-	"nodeclient/control/target":            "models/compat nodeclient/control/remote",
+	"nodeclient/control/target":            "models/compat nodeclient/control/remote nodeclient/control/vosapi",
 	"nodeclient/control/windriver":         "models/compat nodeclient/control/remote nodeclient/control/target",
 	"nodeclient/control/vosdriver":         "nodeclient/control/remote nodeclient/control/target nodeclient/control/vosapi",
 	"nodeclient/control/procedure":         "models/compat models/inventory nodeclient/atomicfile nodeclient/control/target nodeclient/journal",

@@ -17,7 +17,9 @@ import (
 	"unicode"
 
 	"connecthub/models/compat"
+	"connecthub/nodeclient/control/authkeys"
 	"connecthub/nodeclient/control/conntest"
+	"connecthub/nodeclient/control/target"
 	"connecthub/nodeclient/control/vosapi"
 	"connecthub/nodeclient/vos/onboard"
 )
@@ -52,8 +54,14 @@ func TestR31EveryRefusalOfACommandStandsOnThePageInBothLanguages(t *testing.T) {
 		{"Connection test", table(conntest.Codes(), func(c conntest.Code, l string) string {
 			return conntest.Hint{Code: c, Subject: "{subject}", File: "{file}"}.Sentence(l)
 		})},
+		{"Lines of authorized_keys", table(authkeys.Rules(), func(r authkeys.Rule, l string) string {
+			return authkeys.Problem{Rule: r, Subject: "{subject}"}.Sentence(l)
+		})},
 		{"Onboarding", table(onboard.Codes(), func(c onboard.Code, l string) string {
 			return (&onboard.Refusal{Code: c, About: "{0}|{1}|{2}"}).Sentence(l)
+		})},
+		{"Procedures", table(target.Codes(), func(c, l string) string {
+			return reasons(c).Sentence(l)
 		})},
 		{"VOS machines", table(vosapi.Codes(), func(c vosapi.Code, l string) string {
 			return (&vosapi.Refusal{Code: c, Detail: "{detail}"}).Sentence(l)
@@ -75,6 +83,11 @@ func TestR31EveryRefusalOfACommandStandsOnThePageInBothLanguages(t *testing.T) {
 	if got, err := os.ReadFile(refusalsPage); err != nil || string(got) != page.String() {
 		t.Errorf("docs/control-errors.md is stale: go test ./nodeclient/app -run Refusal -update (%v)", err)
 	}
+}
+
+// reasons is a reason whose parts are named; exit_ takes its number.
+func reasons(code string) target.Reason {
+	return target.Because(code, "{0}", "{1}", "{2}", "{3}")
 }
 
 func japanese(r rune) bool { return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) }

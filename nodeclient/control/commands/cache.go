@@ -171,7 +171,7 @@ func showCache(s *console.Session, c deployment.Cache) {
 	}
 	list("Unreachable nodes", v.Unreachable, func(n string) string {
 		m, _ := c.Find(n)
-		return ": " + m.Trouble
+		return ": " + m.Say(s.Lang, m.Trouble)
 	})
 	list("Nodes with missing data", v.Missing, func(string) string { return "" })
 }

@@ -102,7 +102,7 @@ func showEvent(s *console.Session, state procedure.State, e procedure.Event) {
 	t := state.Plan.Tasks[e.Task]
 	text := map[string]string{procedure.Begun: "…", procedure.Finished: "done", procedure.Broke: "FAILED"}[e.What]
 	s.Note("%s  [%s]  %s: %s %s", at, elapsed, t.Name, t.Steps[e.Step],
-		strings.TrimSpace(text+" "+e.Detail))
+		strings.TrimSpace(text+" "+e.Said(s.Lang)))
 }
 
 // taskView is one machine of a procedure.
@@ -141,11 +141,14 @@ func procedureViewOf(s *console.Session, state procedure.State, busy bool) proce
 		Interrupted: state.Status == procedure.Running && !busy, Began: state.Began, Ended: state.Ended,
 		Runs: state.Runs, Nodes: []taskView{}, Remaining: append([]string{}, state.Remaining()...),
 		Dropped: append([]procedure.Dropped{}, state.Plan.Dropped...)}
+	for i, d := range v.Dropped {
+		v.Dropped[i].Why = d.Said(s.Lang)
+	}
 	for i, t := range state.Tasks {
 		task := state.Plan.Tasks[i]
 		n := taskView{Name: task.Name, Product: task.Product, Group: task.Group, Side: task.Side,
 			Stage: state.Plan.Stages[task.Stage].Number, Status: t.Status, From: t.From, To: t.To, Code: t.Code,
-			Detail: t.Detail}
+			Detail: t.Said(s.Lang)}
 		if n.To.IsZero() {
 			n.To = task.To
 		}

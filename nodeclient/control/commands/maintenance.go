@@ -5,6 +5,7 @@ import (
 	"connecthub/nodeclient/control/console"
 	"connecthub/nodeclient/control/deployment"
 	"connecthub/nodeclient/control/procedure"
+	"connecthub/nodeclient/control/target"
 )
 
 // utilsMaintenance is "utils system maintenance …".
@@ -43,10 +44,10 @@ func (c maintenanceInitiate) Run(s *console.Session) error {
 	for _, seen := range w.seenAll() {
 		switch other := units[seen.Unit()]; {
 		case seen.Facts.Maintenance:
-			w.drop(seen.Name, "it is in maintenance already")
+			w.drop(seen.Name, target.Because("in_maintenance_already"))
 			continue
 		case !deployment.MayDrain(seen.Product, seen.Facts.Active.Level()):
-			w.drop(seen.Name, "its version knows no maintenance mode: "+seen.Facts.Active.Level().String())
+			w.drop(seen.Name, target.Because("knows_no_maintenance", seen.Facts.Active.Level().String()))
 			continue
 		case other != "":
 			return console.Refuse("both_of_a_pair", "%s and %s are of one pair or cluster: only one of them can be in "+
@@ -129,7 +130,7 @@ func (c icmStart) Run(s *console.Session) error {
 	}
 	w.plan.Dropped = w.dropped
 	for _, d := range w.dropped {
-		s.Note("%s: %s", d.Name, d.Why)
+		s.Note("%s: %s", d.Name, d.Said(s.Lang))
 	}
 	if len(chosen) == 0 {
 		if len(w.dropped) > 0 {

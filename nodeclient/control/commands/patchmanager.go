@@ -12,6 +12,7 @@ import (
 	"connecthub/nodeclient/control/console"
 	"connecthub/nodeclient/control/deployment"
 	"connecthub/nodeclient/control/procedure"
+	"connecthub/nodeclient/control/target"
 )
 
 // patchManager is "utils patch-manager …".
@@ -48,7 +49,7 @@ type offeredFile struct {
 }
 
 // offers lists files for machines.
-func (w *work) offers(none string, of func(deployment.Seen) []deployment.Offer) error {
+func (w *work) offers(none target.Reason, of func(deployment.Seen) []deployment.Offer) error {
 	rows := []offerView{}
 	for _, s := range w.seen {
 		row := offerView{Name: s.Name, Version: s.Facts.Active.Level(), Offers: []offeredFile{}}
@@ -62,7 +63,7 @@ func (w *work) offers(none string, of func(deployment.Seen) []deployment.Offer) 
 		rows = append(rows, row)
 	}
 	for _, d := range w.dropped {
-		rows = append(rows, offerView{Name: d.Name, Offers: []offeredFile{}, Trouble: d.Why})
+		rows = append(rows, offerView{Name: d.Name, Offers: []offeredFile{}, Trouble: d.Said(w.Lang)})
 	}
 	if w.flags.JSON {
 		return w.JSON(rows)
@@ -73,7 +74,7 @@ func (w *work) offers(none string, of func(deployment.Seen) []deployment.Offer) 
 			w.Say("%s: %s", row.Name, row.Trouble)
 			continue
 		case len(row.Offers) == 0:
-			w.Say("%s  %s: %s", row.Name, row.Version, none)
+			w.Say("%s  %s: %s", row.Name, row.Version, none.Sentence(w.Lang))
 			continue
 		}
 		w.Say("%s  %s:", row.Name, row.Version)
@@ -102,7 +103,7 @@ func (c patchList) Run(s *console.Session) error {
 		return err
 	}
 	defer w.end()
-	return w.offers("No patch available", func(seen deployment.Seen) []deployment.Offer {
+	return w.offers(target.Because("no_patch_available"), func(seen deployment.Seen) []deployment.Offer {
 		return w.d.Patches(w.files, seen)
 	})
 }
@@ -151,7 +152,7 @@ func (c patchInstall) Run(s *console.Session) error {
 	if err := w.choose("Install a patch on which of them", anyProduct); err != nil {
 		return err
 	}
-	chosen := w.best("no patch is available for it", func(seen deployment.Seen) []deployment.Offer {
+	chosen := w.best(target.Because("no_patch_available"), func(seen deployment.Seen) []deployment.Offer {
 		return w.d.Patches(w.files, seen)
 	}, wanted)
 	if err := w.kept(chosen, "a patch"); err != nil {
@@ -180,7 +181,7 @@ func versionFlag(flag, text string) (compat.Version, error) {
 }
 
 // best gives each machine its offer, and drops those without one.
-func (w *work) best(none string, of func(deployment.Seen) []deployment.Offer,
+func (w *work) best(none target.Reason, of func(deployment.Seen) []deployment.Offer,
 	wanted compat.Version) []procedure.Chosen {
 	var chosen []procedure.Chosen
 	for _, s := range w.seen {
@@ -190,7 +191,7 @@ func (w *work) best(none string, of func(deployment.Seen) []deployment.Offer,
 			why := none
 			for _, refused := range offers {
 				if len(refused.Refused) > 0 && (wanted.IsZero() || refused.File.Version == wanted) {
-					why = refused.Refused[0].Sentence(w.Lang)
+					why = target.Incompatible(refused.Refused[0])
 				}
 			}
 			w.drop(s.Name, why)
@@ -220,7 +221,7 @@ func (c patchRollback) Run(s *console.Session) error {
 	for _, seen := range w.seen {
 		patches := seen.Facts.Active.Patches
 		if len(patches) == 0 {
-			w.drop(seen.Name, "No patch installed")
+			w.drop(seen.Name, target.Because("no_patch_installed"))
 			continue
 		}
 		to := seen.Facts.Active.Version
@@ -314,7 +315,7 @@ func (c msRollback) Run(s *console.Session) error {
 		if slices.Contains(seen.Facts.Updates, w.plan.KB) {
 			chosen = append(chosen, seen)
 		} else {
-			w.drop(seen.Name, w.plan.KB+" is not installed")
+			w.drop(seen.Name, target.Because("update_missing", w.plan.KB))
 		}
 	}
 	if err := w.kept(chosen, w.plan.KB); err != nil {

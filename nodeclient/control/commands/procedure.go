@@ -216,7 +216,7 @@ func (w *work) choose(prompt string, offered func(inventory.Product) bool) error
 	}
 	for _, s := range seen {
 		if s.Err != nil {
-			w.drop(s.Name, s.Err.Error())
+			w.drop(s.Name, target.Explain(s.Err))
 		} else {
 			w.seen = append(w.seen, s)
 		}
@@ -224,11 +224,9 @@ func (w *work) choose(prompt string, offered func(inventory.Product) bool) error
 	return nil
 }
 
-func (w *work) drop(name, why string) {
-	w.dropped = append(w.dropped, procedure.Dropped{Name: name, Why: target.Plain(strings.TrimPrefix(why, name+": "), maxWhy)})
+func (w *work) drop(name string, why target.Reason) {
+	w.dropped = append(w.dropped, procedure.Dropped{Name: name, Reason: why, Why: why.Sentence("en")})
 }
-
-const maxWhy = 300
 
 func anyProduct(inventory.Product) bool { return true }
 
@@ -240,7 +238,7 @@ func onWindows(p inventory.Product) bool { return !p.VOS() }
 func (w *work) kept(chosen []procedure.Chosen, what string) error {
 	w.plan.Dropped = w.dropped
 	for _, d := range w.dropped {
-		w.Note("  %s: %s", d.Name, d.Why)
+		w.Note("  %s: %s", d.Name, d.Said(w.Lang))
 	}
 	total := len(chosen) + len(w.dropped)
 	if len(chosen) == 0 {

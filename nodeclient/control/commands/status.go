@@ -13,6 +13,7 @@ import (
 	"connecthub/nodeclient/control/deployment"
 	"connecthub/nodeclient/control/gate"
 	"connecthub/nodeclient/control/procedure"
+	"connecthub/nodeclient/control/target"
 )
 
 type showStatus struct {
@@ -35,11 +36,11 @@ type statusView struct {
 	Trouble     string            `json:"trouble,omitempty"`
 }
 
-func statusOf(s deployment.Seen) statusView {
+func statusOf(s deployment.Seen, language string) statusView {
 	v := statusView{Name: s.Name, Product: s.Product, Group: s.Group, Side: s.Side, Patches: []compat.Version{},
 		Updates: []string{}}
 	if s.Err != nil {
-		v.Trouble = s.Err.Error()
+		v.Trouble = target.Explain(s.Err).Sentence(language)
 		return v
 	}
 	v.Version, v.Maintenance, v.Serving = s.Facts.Active.Version, s.Facts.Maintenance, s.Facts.Serving
@@ -92,10 +93,10 @@ func (c showStatus) Run(s *console.Session) error {
 	}
 	views := []statusView{}
 	for _, seen := range w.seen {
-		views = append(views, statusOf(seen))
+		views = append(views, statusOf(seen, s.Lang))
 	}
 	for _, d := range w.dropped {
-		v := statusView{Name: d.Name, Trouble: d.Why, Patches: []compat.Version{}, Updates: []string{}}
+		v := statusView{Name: d.Name, Trouble: d.Said(s.Lang), Patches: []compat.Version{}, Updates: []string{}}
 		for _, h := range w.d.Hosts {
 			if h.Name == d.Name {
 				v.Product, v.Group, v.Side = h.Product, h.Group, h.Side
@@ -270,7 +271,7 @@ func (c exportStatus) Run(s *console.Session) error {
 	fmt.Fprintf(&text, "Patch levels of %s (%s), %s\n\n", orDash(w.plan.DeploymentName), w.plan.DeploymentType,
 		now.Format(time.RFC3339))
 	for _, one := range seen {
-		for _, line := range statusOf(one).lines() {
+		for _, line := range statusOf(one, s.Lang).lines() {
 			fmt.Fprintln(&text, console.Printable(line))
 		}
 	}

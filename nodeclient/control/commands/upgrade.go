@@ -98,7 +98,8 @@ func tellUpgrade(s *console.Session, done selfupgrade.State, failed error) {
 	node := mail.Node{Machine: string(c.FQDN), Product: "Cloud Connect", From: string(done.From),
 		To: string(done.Version), Status: mail.Succeeded}
 	if failed != nil {
-		node.Status, node.Note = mail.Failed, console.Sentence(failed, "en")
+		node.Status = mail.Failed
+		node.Note = func(language string) string { return console.Sentence(failed, language) }
 	}
 	box, err := mailBox(s)
 	if err == nil {

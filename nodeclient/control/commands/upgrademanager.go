@@ -8,6 +8,7 @@ import (
 	"connecthub/nodeclient/control/console"
 	"connecthub/nodeclient/control/deployment"
 	"connecthub/nodeclient/control/procedure"
+	"connecthub/nodeclient/control/target"
 )
 
 // upgradeManager is "utils upgrade-manager …".
@@ -33,7 +34,7 @@ func (c upgradeList) Run(s *console.Session) error {
 		return err
 	}
 	defer w.end()
-	return w.offers("It is at the latest version", w.upgrades)
+	return w.offers(target.Because("latest_version"), w.upgrades)
 }
 
 func (w *work) upgrades(s deployment.Seen) []deployment.Offer {
@@ -63,14 +64,14 @@ func (c upgradeList) remembered(s *console.Session) error {
 		m, ok := cache.Find(h.Name)
 		switch {
 		case !ok:
-			w.drop(h.Name, "it is not in the cache")
+			w.drop(h.Name, target.Because("not_in_the_cache"))
 		case m.Trouble != "":
-			w.drop(h.Name, m.Trouble)
+			w.dropped = append(w.dropped, procedure.Dropped{Name: h.Name, Reason: m.Reason, Why: m.Trouble})
 		default:
 			w.seen = append(w.seen, deployment.Seen{Host: h, Facts: m.Facts, At: m.At})
 		}
 	}
-	return w.offers("It is at the latest version", w.upgrades)
+	return w.offers(target.Because("latest_version"), w.upgrades)
 }
 
 type upgradeRun struct {
@@ -113,7 +114,7 @@ func (c upgradeRun) Run(s *console.Session) error {
 			return err
 		}
 	}
-	chosen := w.best("it cannot go to "+wanted.String(), w.upgrades, wanted)
+	chosen := w.best(target.Because("no_way_to", wanted.String()), w.upgrades, wanted)
 	if err := w.kept(chosen, "this upgrade"); err != nil {
 		return err
 	}
@@ -206,11 +207,11 @@ func (w *work) swap(what string, fits func(compat.State, compat.Version) compat.
 		}
 		w.Note("%s: active %s, inactive %s", s.Name, s.Facts.Active.Level(), orNone(inactive.String()))
 		if inactive.IsZero() {
-			w.drop(s.Name, "there is no inactive version")
+			w.drop(s.Name, target.Because("no_inactive_version"))
 			continue
 		}
 		if refused := fits(s.State(), inactive); len(refused) > 0 {
-			w.drop(s.Name, refused[0].Sentence(w.Lang))
+			w.drop(s.Name, target.Incompatible(refused[0]))
 			continue
 		}
 		chosen = append(chosen, procedure.Chosen{Host: s.Host, Facts: s.Facts, To: inactive})

@@ -108,7 +108,7 @@ func tellSubscribers(s *console.Session, state procedure.State, stage int) {
 			status = mail.NotStarted
 		}
 		letter.Nodes = append(letter.Nodes, mail.Node{Machine: task.Name, Product: string(task.Product),
-			From: t.From.String(), To: to.String(), Status: status, Note: t.Detail})
+			From: t.From.String(), To: to.String(), Status: status, Note: t.Said})
 	}
 	box, err := mailBox(s)
 	if err == nil {

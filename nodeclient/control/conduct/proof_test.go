@@ -198,7 +198,7 @@ func faults() []fault {
 		{"an installer that restarts by itself", "", put("exit", "1641")},
 		{"an operation that never ends", "timeout", put("hang", "")},
 		{"disk full", target.DiskFull, put("disk-full", "")},
-		{"wrong host key", "error", func(t *testing.T, m *standtest.Machine) { m.HostKey(t, sftptest.NewKey(t)) }},
+		{"wrong host key", "host_key_changed", func(t *testing.T, m *standtest.Machine) { m.HostKey(t, sftptest.NewKey(t)) }},
 		{"lost in the middle of an operation", "lost", put("crash", "")},
 		{"connection cut at the start of an operation (VOS)", "", put("cut", "")},
 		{"disk full (VOS)", target.DiskFull, put("disk-full", "")},
@@ -281,8 +281,8 @@ func (d *desk) mend(t *testing.T, s procedure.State, armed map[string]fault) (su
 		}
 		armed[name] = f
 		for _, h := range append(s.Plan.Tasks[i].Peers, s.Plan.Tasks[i].Host) {
-			if peer := d.Machines[indexOf(d, h.Name)]; h.Name == name || armed[h.Name].name == "wrong host key" && task.Code == "error" {
-				if h.Name != name && armed[h.Name].code == "error" {
+			if peer := d.Machines[indexOf(d, h.Name)]; h.Name == name || armed[h.Name].name == "wrong host key" && task.Code == "peer_away" {
+				if h.Name != name && armed[h.Name].code == "host_key_changed" {
 					survived++
 					armed[h.Name] = fault{name: "wrong host key", code: "mended"}
 				}

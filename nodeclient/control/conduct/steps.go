@@ -39,19 +39,15 @@ func (j *job) serves(ctx context.Context, p procedure.Host) error {
 	if err != nil {
 		return err
 	}
-	defer j.release(p)
 	f, err := j.facts(ctx, m)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s is not disturbed, because the other machine of %s, %s, does not answer: %w",
-			j.task.Name, p.Group, p.Name, err)
+		return &target.Obstacle{Err: err, Reason: target.Because("peer_away", j.task.Name, p.Group, p.Name,
+			target.Explain(err).Inner())}
 	case f.Maintenance:
-		return &target.Failure{Code: "peer_in_maintenance", Detail: fmt.Sprintf(
-			"%s is not disturbed: %s of the same pair or cluster is in maintenance", j.task.Name, p.Name)}
+		return target.Fail("peer_in_maintenance", j.task.Name, p.Name)
 	case !f.Serving:
-		return &target.Failure{Code: "peer_down", Detail: fmt.Sprintf(
-			"%s is not disturbed: %s of the same pair or cluster does not serve. %s", j.task.Name, p.Name,
-			f.Trouble)}
+		return target.Fail("peer_down", j.task.Name, p.Name, f.Trouble)
 	}
 	return nil
 }
@@ -67,18 +63,17 @@ func (j *job) check(ctx context.Context) (procedure.Event, error) {
 	level := f.Active.Level()
 	switch {
 	case f.Running != "":
-		return found, &target.Failure{Code: "busy",
-			Detail: "another operation is running on the machine: " + f.Running}
+		return found, target.Fail("busy", f.Running)
 	case j.arrived(f):
-		found.All, found.To, found.Detail = true, level, "it was there already"
+		there := target.Because("there_already")
+		found.All, found.To, found.Code, found.Detail = true, level, there.Code, there.Sentence("en")
 		return found, nil
 	case j.plan.Kind != procedure.Maintenance && j.plan.Kind != procedure.Services &&
 		!j.task.From.IsZero() && level != j.task.From:
-		return found, &target.Failure{Code: "changed", Detail: fmt.Sprintf(
-			"the machine has %s, the plan was made for %s", level, j.task.From)}
+		return found, target.Fail("changed", level.String(), j.task.From.String())
 	case j.task.File != nil && f.DiskFree < j.task.File.Size:
-		return found, &target.Failure{Code: target.DiskFull, Detail: fmt.Sprintf(
-			"the disk of the machine has %d bytes left, the file needs %d", f.DiskFree, j.task.File.Size)}
+		return found, target.Fail(target.DiskFull,
+			fmt.Sprintf("%d < %d", f.DiskFree, j.task.File.Size))
 	case f.Serving && slices.ContainsFunc(j.task.Steps, j.disturbs):
 		return found, j.peersServe(ctx)
 	}
@@ -129,11 +124,7 @@ func (j *job) note(detail string) {
 
 // restart restarts a machine that asks for it, once: the machine does nothing where it is not in the
 // boot any more in which it was asked. It ends when the machine answers from another boot.
-func (j *job) restart(ctx context.Context, t procedure.TaskState) error {
-	f, err := j.facts(ctx, j.m)
-	if err != nil {
-		return err
-	}
+func (j *job) restart(ctx context.Context, t procedure.TaskState, f target.Facts) error {
 	if f.Boot != t.Boot || !t.Wants && !f.RestartNeeded {
 		return nil
 	}
@@ -164,7 +155,7 @@ func (j *job) verify(ctx context.Context, t procedure.TaskState) (procedure.Even
 			return procedure.Event{}, err
 		}
 		wrong := j.judge(t, f)
-		if wrong == "" {
+		if wrong == nil {
 			to := f.Active.Level()
 			if j.plan.Kind == procedure.Upgrade && !j.plan.Switch && f.Inactive != nil {
 				to = f.Inactive.Level()
@@ -175,30 +166,30 @@ func (j *job) verify(ctx context.Context, t procedure.TaskState) (procedure.Even
 			tries = 0 // starting takes its time; what serves with another version will not change
 		}
 		if tries >= maxTries || !sleep(ctx, j.pause()) {
-			return procedure.Event{}, &target.Failure{Code: "not_verified", Detail: wrong}
+			return procedure.Event{}, wrong
 		}
 	}
 }
 
 // judge says what is not as it is to be.
-func (j *job) judge(t procedure.TaskState, f target.Facts) string {
+func (j *job) judge(t procedure.TaskState, f target.Facts) *target.Failure {
 	last := t.Step == len(j.task.Steps)-1
 	switch {
 	case j.plan.Kind == procedure.Maintenance:
 		if !f.Maintenance {
-			return "the machine is not in maintenance"
+			return target.Fail("not_in_maintenance")
 		}
-		return ""
+		return nil
 	case !f.Serving:
-		return "the machine does not serve. " + f.Trouble
+		return target.Fail("not_serving", f.Trouble)
 	case !last: // after the restart that a failed try asks for
-		return ""
+		return nil
 	}
 	for _, s := range j.task.Steps {
 		if s.Do == procedure.Work && s.Work != target.Updates && s.Work != target.Enter &&
 			!j.there(s.Work, t, f) {
-			return fmt.Sprintf("the machine has %s, which is not what %s leads to", f.Active.Level(), s)
+			return target.Fail("not_verified", f.Active.Level().String(), s.String())
 		}
 	}
-	return ""
+	return nil
 }

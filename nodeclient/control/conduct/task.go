@@ -3,7 +3,6 @@ package conduct
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -36,7 +35,11 @@ func (c *Conductor) task(ctx context.Context, i int) error {
 	if j.m, err = c.machine(j.task.Host); err != nil {
 		return j.fail(ctx, s.Tasks[i].Step, err)
 	}
-	defer c.release(j.task.Host)
+	defer func() {
+		for _, h := range append(slices.Clone(j.task.Peers), j.task.Host) {
+			c.release(h) // nobody else of the unit is worked on meanwhile
+		}
+	}()
 	for {
 		t := c.Journal.State().Tasks[i]
 		if t.Status == procedure.Done {
@@ -55,9 +58,10 @@ func (j *job) step(ctx context.Context, t procedure.TaskState) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, j.plan.Limits.Of(step), errLate)
 	defer cancel()
 	begun := procedure.Event{At: j.Now(), What: procedure.Begun, Task: j.i, Step: t.Step}
+	var f target.Facts
 	if step.Disturbs(j.task.Product) {
-		f, err := j.mayDisturb(ctx)
-		if err != nil {
+		var err error
+		if f, err = j.mayDisturb(ctx); err != nil {
 			return j.fail(ctx, t.Step, err)
 		}
 		begun.Boot = f.Boot
@@ -72,7 +76,7 @@ func (j *job) step(ctx context.Context, t procedure.TaskState) error {
 	if err != nil {
 		return err
 	}
-	done, err := j.do(ctx, step, s.Tasks[j.i], again)
+	done, err := j.do(ctx, step, s.Tasks[j.i], f, again)
 	if err != nil {
 		return j.fail(ctx, t.Step, err)
 	}
@@ -88,15 +92,14 @@ func (j *job) fail(ctx context.Context, step int, err error) error {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errLate) {
 		return cause
 	}
+	why := target.Explain(err)
 	var said *target.Failure
-	e := procedure.Event{At: j.Now(), What: procedure.Broke, Task: j.i, Step: step, Code: "error",
-		Detail: err.Error()}
-	switch {
-	case errors.As(err, &said):
-		e.Code, e.Final = said.Code, true
-	case errors.Is(context.Cause(ctx), errLate):
-		e.Code, e.Detail = "timeout", fmt.Sprintf("%v: %v", errLate, err)
+	e := procedure.Event{At: j.Now(), What: procedure.Broke, Task: j.i, Step: step, Final: errors.As(err, &said)}
+	var other *target.Obstacle
+	if !e.Final && !errors.As(err, &other) && errors.Is(context.Cause(ctx), errLate) {
+		why = target.Because("timeout", why.Inner())
 	}
+	e.Code, e.About, e.Detail = why.Code, why.About, why.Say("en", err.Error())
 	j.Log.Error("a machine failed", "machine", j.task.Name, "step", j.task.Steps[step], "error", err)
 	if _, err := j.Journal.Add(e); err != nil {
 		return err
@@ -104,15 +107,16 @@ func (j *job) fail(ctx context.Context, step int, err error) error {
 	return errFailed
 }
 
-func (j *job) do(ctx context.Context, step procedure.Step, t procedure.TaskState, again bool) (
-	procedure.Event, error) {
+// do does it; f is what the machine said just before, where the step disturbs it.
+func (j *job) do(ctx context.Context, step procedure.Step, t procedure.TaskState, f target.Facts,
+	again bool) (procedure.Event, error) {
 	switch step.Do {
 	case procedure.Check:
 		return j.check(ctx)
 	case procedure.Put:
 		return procedure.Event{}, j.put(ctx)
 	case procedure.Restart:
-		return procedure.Event{}, j.restart(ctx, t)
+		return procedure.Event{}, j.restart(ctx, t, f)
 	case procedure.Verify:
 		return j.verify(ctx, t)
 	case procedure.Work:

@@ -188,7 +188,7 @@ func powershell(ctx context.Context, link *remote.Link, to Target, r *Result) {
 	_, err := windriver.New(link).Facts(ctx)
 	switch {
 	case errors.As(err, &said):
-		r.hint(Broken, Hint{Code: PowerShell, Subject: said.Detail})
+		r.hint(Broken, Hint{Code: PowerShell, Subject: said.Sentence("en")})
 	case err != nil:
 		r.hint(Broken, failure(err, to))
 	}

@@ -37,12 +37,13 @@ func Refreshes() []Refresh { return []Refresh{RefreshAll, RefreshVOS, RefreshWin
 
 // Cached is what is remembered of a machine.
 type Cached struct {
-	Name    string            `json:"name"`
-	Product inventory.Product `json:"product"`
-	Group   string            `json:"group"`
-	At      time.Time         `json:"at"`
-	Facts   target.Facts      `json:"facts"`
-	Trouble string            `json:"trouble,omitempty"` // it was not reached
+	Name          string            `json:"name"`
+	Product       inventory.Product `json:"product"`
+	Group         string            `json:"group"`
+	At            time.Time         `json:"at"`
+	Facts         target.Facts      `json:"facts"`
+	target.Reason                   // why it was not reached
+	Trouble       string            `json:"trouble,omitempty"` // the same in English; empty where it was reached
 }
 
 // Missing says whether the machine answered, and did not say its version.
@@ -138,9 +139,10 @@ func (d *Deployment) Remember(r Refresh, by string, began time.Time, seen []Seen
 		}
 		i := slices.IndexFunc(seen, func(s Seen) bool { return s.Name == h.Name })
 		if i >= 0 && seen[i].Err == nil {
-			c.At, c.Facts, c.Trouble = seen[i].At, seen[i].Facts, ""
+			c.At, c.Facts, c.Trouble, c.Reason = seen[i].At, seen[i].Facts, "", target.Reason{}
 		} else if i >= 0 {
-			c.At, c.Trouble = seen[i].At, target.Plain(seen[i].Err.Error(), maxTrouble)
+			c.At, c.Reason = seen[i].At, target.Explain(seen[i].Err)
+			c.Trouble = c.Sentence("en")
 		}
 		if !c.At.IsZero() {
 			fresh.Machines = append(fresh.Machines, c)
@@ -151,5 +153,3 @@ func (d *Deployment) Remember(r Refresh, by string, began time.Time, seen []Seen
 	}
 	return fresh, atomicfile.WriteJSON(filepath.Join(d.dir, "control", cacheFile), fresh)
 }
-
-const maxTrouble = 512

@@ -5,7 +5,6 @@ package deployment
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -78,8 +77,7 @@ func Open(dir string, now func() time.Time) (*Deployment, error) {
 }
 
 // ErrNotOnboarded says that a VOS machine stands in the inventory and was never onboarded.
-var ErrNotOnboarded = errors.New("it was never onboarded; run utils system onboard initiate on the " +
-	"publisher of its cluster")
+var ErrNotOnboarded error = &target.Obstacle{Reason: target.Because("never_onboarded")}
 
 // Driver opens machines with this node's key. The context bounds every connection.
 func (d *Deployment) Driver(ctx context.Context) (func(procedure.Host) (target.Machine, error), error) {

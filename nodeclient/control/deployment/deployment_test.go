@@ -198,7 +198,7 @@ func TestTheCacheKeepsWhatItKnewOfMachinesThatDoNotAnswer(t *testing.T) {
 	}
 	c, err := deployment.ReadCache(dir)
 	m, ok := c.Find(h.Name)
-	if err != nil || !ok || m.Facts.Active.Version.IsZero() || m.Trouble != "away" || len(c.Machines) != 2 ||
+	if err != nil || !ok || m.Facts.Active.Version.IsZero() || m.Trouble != "it failed: away" || m.Sentence("ja") != "失敗しました: away" || len(c.Machines) != 2 ||
 		!c.Wants(deployment.RefreshMissing, h.Name, h.Product) || c.Wants(deployment.RefreshWindows, h.Name, inventory.VVB) ||
 		!c.Wants(deployment.RefreshMissing, "never", inventory.VVB) {
 		t.Errorf("%+v %v", c, err)

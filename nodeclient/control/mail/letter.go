@@ -36,7 +36,7 @@ type Node struct {
 	Machine, Product string
 	From, To         string // versions; empty where they are not known
 	Status           Status
-	Note             string // why, where it failed
+	Note             func(language string) string // why, where it failed; may be nil
 }
 
 // Procedure is what a procedure did, or one stage of it.
@@ -176,7 +176,9 @@ func (p Procedure) write(to *page) letter {
 		to.line("  ", "from", orDash(n.From))
 		to.line("  ", "to", orDash(n.To))
 		to.line("  ", "status", to.word(string(n.Status)))
-		to.line("  ", "note", n.Note)
+		if n.Note != nil {
+			to.line("  ", "note", n.Note(to.language))
+		}
 	}
 	return letter{to.subject(p.DeploymentName, kind, status), to.body()}
 }

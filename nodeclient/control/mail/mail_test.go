@@ -116,7 +116,9 @@ func TestAProcedureIsToldInEachPersonsLanguage(t *testing.T) {
 	n.tells("taro@example.com")
 	n.must(mail.Subscribe(n.store, "test", "ja", []string{"hanako@example.com"}))
 	p := procedure(mail.Succeeded, mail.Failed)
-	p.Nodes[1].Note = "exit code 1603"
+	p.Nodes[1].Note = func(language string) string {
+		return map[string]string{"en": "exit code 1603", "ja": "終了コード 1603"}[language]
+	}
 	n.must(n.box.Procedure(p))
 	n.must(n.box.Deliver(t.Context()))
 	n.waiting(0)
@@ -154,7 +156,8 @@ You get this mail because you are subscribed on the Cloud Connect server (utils 
 	if strings.TrimSpace(en.Body) != want {
 		t.Errorf("it reads:\n%s", en.Body)
 	}
-	if !strings.Contains(ja.Body, "開始(サーバ時刻): 2026-11-23 02:00:05 JST") || !strings.Contains(ja.Body, "状態: 失敗") {
+	if !strings.Contains(ja.Body, "開始(サーバ時刻): 2026-11-23 02:00:05 JST") || !strings.Contains(ja.Body, "状態: 失敗") ||
+		!strings.Contains(ja.Body, "備考: 終了コード 1603") {
 		t.Errorf("it reads:\n%s", ja.Body)
 	}
 	if en.Header.Get("Message-ID") == ja.Header.Get("Message-ID") || en.Header.Get("Auto-Submitted") != "auto-generated" {
@@ -212,7 +215,7 @@ func TestWhatOthersWroteNeverBeginsAHeader(t *testing.T) {
 	for _, e := range evil {
 		p := procedure(mail.Failed)
 		p.DeploymentName, p.By = e, e
-		p.Nodes[0] = mail.Node{Machine: e, Product: e, From: e, To: e, Status: mail.Failed, Note: e + "\r\n.\r\n"}
+		p.Nodes[0] = mail.Node{Machine: e, Product: e, From: e, To: e, Status: mail.Failed, Note: func(string) string { return e + "\r\n.\r\n" }}
 		n.must(n.box.Procedure(p))
 		n.later(time.Second)
 		n.must(n.box.NewSoftware(e, []mail.Software{{e, e, e, e}}))

@@ -135,8 +135,12 @@ type Stage struct {
 // Dropped is a machine that was chosen and is not in the plan.
 type Dropped struct {
 	Name string `json:"name"`
-	Why  string `json:"why"`
+	target.Reason
+	Why string `json:"why"` // in English; where an old journal has no code, in the language of its session
 }
+
+// Said is why, in the reader's language.
+func (d Dropped) Said(language string) string { return d.Say(language, d.Why) }
 
 // Limits are how long things may take. The zero value of each is the usual one.
 type Limits struct {

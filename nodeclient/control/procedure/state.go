@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"connecthub/models/compat"
+	"connecthub/nodeclient/control/target"
 )
 
 // Status is how a task or a procedure stands.
@@ -45,7 +46,8 @@ type Event struct {
 	All    bool           `json:"all,omitempty"`     // Finished: nothing is left to do on this machine
 	Final  bool           `json:"final,omitempty"`   // Broke: the machine said so; else the end is unknown
 	Code   string         `json:"code,omitempty"`
-	Detail string         `json:"detail,omitempty"`
+	About  []string       `json:"about,omitempty"`  // what the code's sentence is about
+	Detail string         `json:"detail,omitempty"` // in English, or what a machine wrote
 	By     string         `json:"by,omitempty"`
 }
 
@@ -61,10 +63,21 @@ type TaskState struct {
 	From     compat.Version `json:"from"`
 	To       compat.Version `json:"to"`
 	Code     string         `json:"code,omitempty"`
+	About    []string       `json:"about,omitempty"`
 	Detail   string         `json:"detail,omitempty"`
 	Began    time.Time      `json:"began,omitzero"`
 	Ended    time.Time      `json:"ended,omitzero"`
 	final    bool
+}
+
+// Said is what there is to say of a machine, in the reader's language.
+func (t TaskState) Said(language string) string {
+	return target.Reason{Code: t.Code, About: t.About}.Say(language, t.Detail)
+}
+
+// Said is what there is to say of an event, in the reader's language.
+func (e Event) Said(language string) string {
+	return target.Reason{Code: e.Code, About: e.About}.Say(language, e.Detail)
 }
 
 // State is a plan and how far it is.
@@ -139,7 +152,7 @@ func (s *State) resume() error {
 		if t.final { // the machine has forgotten nothing: the same id would answer the same failure
 			t.Attempt++
 		}
-		t.Status, t.Code, t.Detail, t.Ended = Running, "", "", time.Time{}
+		t.Status, t.Code, t.About, t.Detail, t.Ended = Running, "", nil, "", time.Time{}
 		if task := s.Plan.Tasks[i]; t.final && task.Steps[t.Step].Do == Verify {
 			// what was done did not lead there: it is done again, by machines that do not have it
 			t.Begun = true
@@ -183,9 +196,10 @@ func (s *State) step(e Event) error {
 		if t.Status != Running {
 			return wrong
 		}
-		t.Status, t.Code, t.Detail, t.Ended, t.final = Failed, e.Code, e.Detail, e.At, e.Final
+		t.Status, t.Code, t.About, t.Detail = Failed, e.Code, e.About, e.Detail
+		t.Ended, t.final = e.At, e.Final
 	case Noted:
-		t.Detail = e.Detail
+		t.Code, t.About, t.Detail = e.Code, e.About, e.Detail
 	default:
 		return wrong
 	}
@@ -211,7 +225,7 @@ func (s *State) begin(e Event, t *TaskState, task Task, wrong error) error {
 	if t.Began.IsZero() {
 		t.Began = e.At
 	}
-	t.Status, t.Begun, t.Detail = Running, true, ""
+	t.Status, t.Begun, t.Code, t.About, t.Detail = Running, true, "", nil, ""
 	if e.Boot != "" {
 		t.Boot = e.Boot
 	}
@@ -219,7 +233,7 @@ func (s *State) begin(e Event, t *TaskState, task Task, wrong error) error {
 }
 
 func (t *TaskState) finish(e Event, steps int) {
-	t.Begun, t.Step, t.Detail = false, t.Step+1, e.Detail
+	t.Begun, t.Step, t.Code, t.About, t.Detail = false, t.Step+1, e.Code, e.About, e.Detail
 	t.Wants = t.Wants || e.Wants
 	if !e.From.IsZero() {
 		t.From = e.From

@@ -21,7 +21,7 @@ func Away(err error) error {
 		errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: %w", ErrAway, err)
 	case errors.Is(err, remote.ErrDiskFull):
-		return &Failure{Code: DiskFull, Detail: err.Error()}
+		return Fail(DiskFull, "")
 	}
 	return err
 }

@@ -111,17 +111,17 @@ func Pause(waited time.Duration) time.Duration {
 var ErrAway = errors.New("the machine is not reachable")
 
 // Failure is a machine's own word that an operation failed.
-type Failure struct {
-	Code   string // a word for programs, such as exit_1603 or disk_full
-	Detail string
-}
+type Failure struct{ Reason }
 
-// Error is the machine's detail.
+// Fail is a Failure of a code, such as exit_1603 or disk_full, and what its sentence is about.
+func Fail(code string, about ...string) *Failure { return &Failure{Because(code, about...)} }
+
+// Error is the sentence in English, with the code.
 func (f *Failure) Error() string {
-	if f.Detail == "" {
-		return f.Code
+	if s := f.Sentence("en"); s != "" {
+		return fmt.Sprintf("%s (%s)", s, f.Code)
 	}
-	return fmt.Sprintf("%s (%s)", f.Detail, f.Code)
+	return f.Code
 }
 
 // DiskFull is the Failure's code where there is no room on the machine.

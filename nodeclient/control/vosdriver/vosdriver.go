@@ -45,8 +45,7 @@ func (m *Machine) ask(ctx context.Context, q vosapi.Request) (vosapi.Answer, err
 	}
 	a, err := vosapi.ReadAnswer(bytes.NewReader(r.Stdout))
 	if err != nil {
-		return a, &target.Failure{Code: "answer", Detail: fmt.Sprintf("exit code %d: %s", r.Exit,
-			target.Plain(string(r.Stderr), maxText))}
+		return a, target.Fail("answer", fmt.Sprintf("exit %d: %s", r.Exit, r.Stderr))
 	}
 	return a, failure(a.Err())
 }
@@ -57,11 +56,7 @@ func failure(err error) error {
 	if !errors.As(err, &r) {
 		return err
 	}
-	code := string(r.Code)
-	if r.Code == vosapi.NoSpace {
-		code = target.DiskFull
-	}
-	return &target.Failure{Code: code, Detail: r.Error()}
+	return &target.Failure{Reason: target.Refused(r)}
 }
 
 // Facts asks the machine.
@@ -71,7 +66,7 @@ func (m *Machine) Facts(ctx context.Context) (target.Facts, error) {
 		return target.Facts{}, err
 	}
 	if a.Facts == nil {
-		return target.Facts{}, &target.Failure{Code: "answer", Detail: "the machine said no facts"}
+		return target.Facts{}, target.Fail("answer", "facts")
 	}
 	f := target.Facts{Boot: a.Facts.BootID, Active: side(a.Facts.Active), Maintenance: a.Facts.Maintenance,
 		Serving: a.Facts.Healthy && !a.Facts.Maintenance, Trouble: a.Facts.HealthDetail,
@@ -123,7 +118,7 @@ func (m *Machine) Do(ctx context.Context, w target.Work) (target.Outcome, error)
 	}
 	kind, ok := kinds(w.Kind)
 	if !ok {
-		return target.Outcome{}, &target.Failure{Code: "unknown", Detail: "VOS machines know no such operation"}
+		return target.Outcome{}, target.Fail("unknown")
 	}
 	work := &vosapi.Work{Kind: kind, Version: w.Version, Active: w.Active}
 	if w.File != nil {
@@ -137,7 +132,7 @@ func (m *Machine) Do(ctx context.Context, w target.Work) (target.Outcome, error)
 			return target.Outcome{}, err
 		}
 		if a.Operation == nil {
-			return target.Outcome{}, &target.Failure{Code: "answer", Detail: "the machine said no operation"}
+			return target.Outcome{}, target.Fail("answer", "operation")
 		}
 		if a.Operation.State.Final() {
 			return end(*a.Operation)
@@ -157,7 +152,7 @@ func end(o vosapi.Operation) (target.Outcome, error) {
 	}
 	err := failure(o.Err())
 	if err == nil {
-		err = &target.Failure{Code: string(o.State), Detail: target.Plain(o.Detail, maxText)}
+		err = target.Fail(string(o.State), o.Detail)
 	}
 	return target.Outcome{}, err
 }

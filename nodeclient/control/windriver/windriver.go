@@ -11,6 +11,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"connecthub/models/compat"
@@ -110,13 +111,12 @@ func (m *Machine) ask(ctx context.Context, s Script, q, into any, timeout time.D
 	case err != nil:
 		return target.Away(err)
 	case r.Exit == exitScript:
-		return &target.Failure{Code: "script", Detail: plain(string(r.Stderr))}
+		return target.Fail("script", string(r.Stderr))
 	case r.Exit != 0:
-		return &target.Failure{Code: fmt.Sprintf("exit_%d", r.Exit), Detail: "PowerShell failed: " +
-			plain(string(r.Stderr))}
+		return target.Fail(fmt.Sprintf("exit_%d", r.Exit), "PowerShell: "+string(r.Stderr))
 	}
 	if err := json.Unmarshal(bytes.TrimPrefix(r.Stdout, []byte("\xef\xbb\xbf")), into); err != nil {
-		return &target.Failure{Code: "answer", Detail: "the machine's answer is no JSON"}
+		return target.Fail("answer", "JSON")
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func (m *Machine) Facts(ctx context.Context) (target.Facts, error) {
 		Serving: len(a.Stopped) == 0 && a.Services > 0 && !a.Maintenance, RestartNeeded: a.RestartNeeded,
 		DiskFree: a.DiskFree, Running: plain(a.Running)}
 	if len(a.Stopped) > 0 {
-		f.Trouble = plain("stopped: " + fmt.Sprint(a.Stopped))
+		f.Trouble = plain("stopped: " + strings.Join(a.Stopped, ", "))
 	}
 	f.Active, f.Inactive = sides(installed(a.Software))
 	return f, nil
@@ -193,7 +193,7 @@ var fileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._()+~-]{0,200}$`)
 func (m *Machine) Put(ctx context.Context, f target.File, progress func(int64)) error {
 	name := path.Base(f.Path)
 	if !fileName.MatchString(name) {
-		return &target.Failure{Code: "name", Detail: "the file's name is not allowed"}
+		return target.Fail("name")
 	}
 	var there struct{ Folder, SHA256 string }
 	if err := m.ask(ctx, Digest, map[string]string{"name": name}, &there, hashTimeout); err != nil {
@@ -250,15 +250,25 @@ func outcome(o operation) (target.Outcome, error) {
 	case "done":
 		return target.Outcome{Restart: o.Restart, Detail: plain(o.Detail)}, nil
 	case "failed":
-		return target.Outcome{}, &target.Failure{Code: fmt.Sprintf("exit_%d", o.Code), Detail: plain(o.Detail)}
+		return target.Outcome{}, target.Fail(fmt.Sprintf("exit_%d", o.Code), inWords(o.Detail))
 	case "busy":
-		return target.Outcome{}, &target.Failure{Code: "busy",
-			Detail: "another operation is running on the machine: " + plain(o.Detail)}
+		return target.Outcome{}, target.Fail("busy", o.Detail)
 	case "lost":
-		return target.Outcome{}, &target.Failure{Code: "lost",
-			Detail: "the machine was restarted in the middle of the operation"}
+		return target.Outcome{}, target.Fail("lost")
 	}
-	return target.Outcome{}, &target.Failure{Code: "answer", Detail: "the machine's answer is not understood"}
+	return target.Outcome{}, target.Fail("answer", o.State)
+}
+
+// inWords are the scripts' own words as reasons, and what anybody else wrote as it is.
+func inWords(detail string) string {
+	for text, code := range map[string]string{"the installer failed": "installer_failed",
+		"it is not installed": "not_on_the_machine", "Windows Update failed": "windows_update_failed",
+		"the operation is unknown": "unknown"} {
+		if detail == text {
+			return target.Because(code).Inner()
+		}
+	}
+	return detail
 }
 
 // work names the program that is to go by what the machine itself calls it.
