@@ -22,6 +22,9 @@ async function showsItsContactCenter(console: Console) {
   await expect(view.getByText('domain.local')).toHaveCount(0);
   await expect(view.locator('[data-status=ok]')).toHaveCount(1);
   await expect(view.locator('[data-status=failed]')).toContainText(w.cloudView.state.failed);
+  await expect(view.locator('[data-code]').first()).toContainText(
+    console.language === 'ja' ? /。$/ : /\.$/);
+  expect((await view.locator('[data-code]').allInnerTexts()).join()).not.toMatch(/[a-z]_[a-z]/);
   await view.evaluate((section) => section.scrollIntoView());
   await console.picture(`contact-center-${console.language}`);
   await view.getByRole('button', { name: /\d/ }).click();

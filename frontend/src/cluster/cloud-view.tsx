@@ -7,6 +7,7 @@ import { Button, type ChipColor, StaticChip } from '../mdc';
 import { known } from '../text/known';
 import { Fact, Facts, Failure, H3, Host, Loading, Muted, Section, When } from '../ui/parts';
 import { Cell, Table } from '../ui/table';
+import { sentence } from './outcome';
 
 type View = Schemas['CloudView'];
 type Outcome = Schemas['CloudOutcome'];
@@ -119,9 +120,16 @@ function Test({ outcome, zone }: { outcome?: Outcome; zone: string }) {
     <>
       <StatusChip status={outcome.status} />
       {outcome.at && <span className="muted"> <When at={outcome.at} zone={zone} bare /></span>}
-      {outcome.code && <span className="muted"> <code>{outcome.code}</code></span>}
+      <Why code={outcome.code} />
     </>
   );
+}
+
+/** A code in words; the machine's own words stay on the control node. */
+function Why({ code }: { code?: string }) {
+  const { i18n } = useTranslation();
+  if (!code) return null;
+  return <span className="muted" data-code={code}> {sentence(code, i18n.language)}</span>;
 }
 
 function Procedures({ view, zone }: { view: View; zone: string }) {
@@ -167,7 +175,7 @@ function Outcomes({ items }: { items: Outcome[] }) {
           <li key={item.name}>
             <Host name={item.name} /> {item.from && item.to && `${item.from} → ${item.to} `}
             <StatusChip status={item.status} />
-            {item.code && <span className="muted"> <code>{item.code}</code></span>}
+            <Why code={item.code} />
           </li>
         ))}
       </ul>
