@@ -194,9 +194,13 @@ func (m *Machine) Repair(t testing.TB) {
 	m.Set(t, "boot", strconv.Itoa(boot+1))
 	m.Set(t, "restartNeeded", false)
 	_ = os.Remove(filepath.Join(m.Dir, "down"))
+	written, err := os.Stat(filepath.Join(m.Dir, "machine.json")) // just now
+	if err != nil {
+		t.Fatal(err)
+	}
 	log, err := os.OpenFile(filepath.Join(m.Dir, "events"), os.O_APPEND|os.O_WRONLY, 0)
 	if err == nil {
-		_, _ = fmt.Fprintf(log, "%d up\n", time.Now().UnixNano())
+		_, _ = fmt.Fprintf(log, "%d up\n", written.ModTime().UnixNano())
 		_ = log.Close()
 	}
 }
