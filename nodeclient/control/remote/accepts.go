@@ -115,6 +115,8 @@ func (o *onlyAsked) SignWithAlgorithm(io.Reader, []byte, string) (*ssh.Signature
 
 // Look reads a small file of a machine; a relative name is below the user's own folder.
 func (c *Client) Look(ctx context.Context, name string, limit int64) ([]byte, error) {
+	stop := c.bound(ctx)
+	defer stop()
 	files, err := c.sftp()
 	if err != nil {
 		return nil, c.explain(ctx, err)
@@ -136,6 +138,8 @@ func (c *Client) Look(ctx context.Context, name string, limit int64) ([]byte, er
 
 // Names lists a folder of a machine.
 func (c *Client) Names(ctx context.Context, folder string) ([]string, error) {
+	stop := c.bound(ctx)
+	defer stop()
 	files, err := c.sftp()
 	if err != nil {
 		return nil, c.explain(ctx, err)

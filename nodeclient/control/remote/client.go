@@ -19,6 +19,8 @@ const (
 	errorsLimit    = 64 << 10
 	keepalive      = 15 * time.Second
 	keepaliveLimit = 30 * time.Second
+	// politeness is how long a machine has to end a command that was told to end.
+	politeness = 2 * time.Second
 )
 
 // Command is what runs on a machine: a constant of ours, never made of what somebody gave. What a
@@ -53,6 +55,11 @@ type Client struct {
 // Dial signs in. The machine must show the key that was pinned: otherwise it learns neither the user
 // nor the password, and no key signs anything.
 func Dial(ctx context.Context, pins *Pins, t Target) (*Client, error) {
+	return dialFor(ctx, ctx, pins, t)
+}
+
+// dialFor gives the connection one life and waits for it as long as the call that needs it first.
+func dialFor(ctx, call context.Context, pins *Pins, t Target) (*Client, error) {
 	pinned, err := pins.Of(t.Address)
 	if err != nil {
 		return nil, err
@@ -65,9 +72,13 @@ func Dial(ctx context.Context, pins *Pins, t Target) (*Client, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	late := time.AfterFunc(t.Timeout, cancel)
+	given := context.AfterFunc(call, cancel)
 	conn, err := signIn(ctx, pinned, t.Address, t.User, t.Password, t.Signers)
 	if !late.Stop() {
 		err = ErrTimeout
+	}
+	if !given() {
+		err = explain(call, call.Err(), ErrTimeout)
 	}
 	if err != nil {
 		cancel()
@@ -112,8 +123,19 @@ type Result struct {
 }
 
 // Run runs one command and waits for its end. Any exit code is a Result; an error says that the
-// machine was not reached, or that it is unknown how the command ended.
+// machine was not reached, or that it is unknown how the command ended. A machine that does not let a
+// command end at its deadline loses the connection.
 func (c *Client) Run(ctx context.Context, command Command, stdin io.Reader) (Result, error) {
+	ended := make(chan struct{})
+	defer close(ended)
+	late := context.AfterFunc(ctx, func() {
+		select {
+		case <-ended:
+		case <-time.After(politeness):
+			c.cancel()
+		}
+	})
+	defer late()
 	session, err := c.conn.NewSession()
 	if err != nil {
 		return Result{}, c.explain(ctx, err)
@@ -141,6 +163,11 @@ func (c *Client) Run(ctx context.Context, command Command, stdin io.Reader) (Res
 		return r, ErrTooMuch
 	}
 	return r, nil
+}
+
+// bound ends the connection with the call's context: nothing else ends what the libraries wait for.
+func (c *Client) bound(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, c.cancel)
 }
 
 // explain tells a deadline, a lost connection and a failure apart.

@@ -38,12 +38,12 @@ type Upload struct {
 // verified, then renamed. What is there under its name is complete. It sends nothing where the file is
 // there already.
 func (c *Client) Copy(ctx context.Context, u Upload) error {
+	stop := c.bound(ctx)
+	defer stop()
 	files, err := c.sftp()
 	if err != nil {
 		return c.explain(ctx, err)
 	}
-	stop := context.AfterFunc(ctx, c.cancel) // the library's transfers end with their connection only
-	defer stop()
 	if u.Verify == nil {
 		u.Verify = c.readBack
 	}
@@ -176,6 +176,8 @@ func (c *Client) readBack(ctx context.Context, name string) (string, error) {
 
 // Remove takes a file away; one that is gone already is no error.
 func (c *Client) Remove(ctx context.Context, name string) error {
+	stop := c.bound(ctx)
+	defer stop()
 	files, err := c.sftp()
 	if err != nil {
 		return c.explain(ctx, err)
@@ -188,6 +190,8 @@ func (c *Client) Remove(ctx context.Context, name string) error {
 
 // MakeDir makes a folder with those above it.
 func (c *Client) MakeDir(ctx context.Context, name string) error {
+	stop := c.bound(ctx)
+	defer stop()
 	files, err := c.sftp()
 	if err != nil {
 		return c.explain(ctx, err)

@@ -12,6 +12,7 @@ type Link struct {
 	ctx    context.Context
 	pins   *Pins
 	target Target
+	turn   chan struct{} // of connecting: one waits for it no longer than for an answer
 
 	mu     sync.Mutex
 	client *Client
@@ -19,7 +20,7 @@ type Link struct {
 
 // NewLink connects to nothing yet. The context bounds every connection.
 func NewLink(ctx context.Context, pins *Pins, t Target) *Link {
-	return &Link{ctx: ctx, pins: pins, target: t}
+	return &Link{ctx: ctx, pins: pins, target: t, turn: make(chan struct{}, 1)}
 }
 
 // Use calls do with a connection. One that turns out to be lost is not used again; do is not repeated.
@@ -36,20 +37,34 @@ func (l *Link) Use(ctx context.Context, do func(*Client) error) error {
 }
 
 func (l *Link) connection(ctx context.Context) (*Client, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.client != nil && l.client.ctx.Err() == nil {
-		return l.client, nil
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
 	}
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return nil, explain(ctx, ctx.Err(), ErrTimeout)
 	}
-	c, err := Dial(l.ctx, l.pins, l.target) //nolint:contextcheck // a connection outlives the call that needs it first
+	if c := l.live(); c != nil {
+		return c, nil
+	}
+	c, err := dialFor(l.ctx, ctx, l.pins, l.target) //nolint:contextcheck // a connection outlives the call that needs it first
 	if err != nil {
 		return nil, err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.client = c
 	return c, nil
+}
+
+func (l *Link) live() *Client {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.client == nil || l.client.ctx.Err() != nil {
+		return nil
+	}
+	return l.client
 }
 
 func (l *Link) drop(c *Client) {
@@ -63,6 +78,8 @@ func (l *Link) drop(c *Client) {
 
 // Close ends the connection, if there is one.
 func (l *Link) Close() {
+	l.turn <- struct{}{} // a connection that is being made is closed, too
+	defer func() { <-l.turn }()
 	l.mu.Lock()
 	c := l.client
 	l.client = nil
