@@ -93,6 +93,7 @@ var packageMap = map[string]string{
 	"nodeclient/control/vosdriver":         "nodeclient/control/remote nodeclient/control/target nodeclient/control/vosapi",
 	"nodeclient/control/procedure":         "models/compat models/inventory nodeclient/atomicfile nodeclient/control/target nodeclient/journal",
 	"nodeclient/control/conduct":           "nodeclient/control/procedure nodeclient/control/target",
+	"nodeclient/control/deployment":        "models/compat models/inventory nodeclient/atomicfile nodeclient/control/… golang.org/x/crypto/ssh",
 	"nodeclient/control/conduct/standtest": "models/inventory nodeclient/control/remote/sftptest golang.org/x/crypto/ssh",
 	"nodeclient/control/remote/sftptest":   "github.com/pkg/sftp golang.org/x/crypto/ssh",
 	"nodeclient/control/repository":        "models/compat nodeclient/control/catalogue nodeclient/control/settings nodeclient/fetch",
