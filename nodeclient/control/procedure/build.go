@@ -29,13 +29,17 @@ func Build(template Plan, facts *compat.Facts, chosen []Chosen, all []Host) (Pla
 	place := map[string]Stage{}
 	for _, c := range chosen {
 		s, err := stageOf(p, facts, c.Product, c.Side)
+		if err == nil {
+			err = alone(c.Host, all)
+		}
 		if err != nil {
 			return p, err
 		}
 		place[c.Name] = s
 	}
 	order := func(a, b Chosen) int {
-		return cmp.Or(place[a.Name].compare(place[b.Name], p.Kind == Rollback), rank(a.Host)-rank(b.Host))
+		return cmp.Or(place[a.Name].compare(place[b.Name], p.Kind == Rollback), rank(a.Host)-rank(b.Host),
+			cmp.Compare(a.Side, b.Side))
 	}
 	chosen = slices.Clone(chosen)
 	slices.SortStableFunc(chosen, order)
@@ -46,9 +50,10 @@ func Build(template Plan, facts *compat.Facts, chosen []Chosen, all []Host) (Pla
 			p.Stages = append(p.Stages, s)
 		}
 		p.Tasks = append(p.Tasks, Task{Host: c.Host, Stage: len(p.Stages) - 1, From: c.Facts.Active.Level(),
-			To: c.To, File: c.File, Steps: p.steps(c), Peers: peers(c.Host, all)})
+			To: c.To, File: c.File, Steps: p.steps(c), Peers: Peers(c.Host, all),
+			Family: family(facts, c.Product)})
 	}
-	return p, p.Check()
+	return p, cmp.Or(p.Check(), p.left())
 }
 
 // rank puts the publisher of a cluster and side A of a pair first.
@@ -77,10 +82,8 @@ func stageOf(p Plan, facts *compat.Facts, product inventory.Product, side invent
 		return Stage{}, compat.Refusals{{Code: compat.NotOrchestrated, Product: string(product)}}
 	}
 	s := Stage{Number: number, Step: step}
-	for _, c := range facts.CentralController() {
-		if slices.Contains(c.Products, product) {
-			s.Side = side
-		}
+	if family(facts, product) == central {
+		s.Side = side
 	}
 	stages, err := facts.Stages(p.DeploymentType)
 	if err != nil {
@@ -92,16 +95,6 @@ func stageOf(p Plan, facts *compat.Facts, product inventory.Product, side invent
 		}
 	}
 	return s, nil
-}
-
-func peers(h Host, all []Host) []Host {
-	var others []Host
-	for _, o := range all {
-		if o.Unit() == h.Unit() && o.Name != h.Name {
-			others = append(others, o)
-		}
-	}
-	return others
 }
 
 // steps are what one machine goes through.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"connecthub/nodeclient/atomicfile"
 	"connecthub/nodeclient/journal"
@@ -18,7 +19,8 @@ const (
 	folder      = "procedures"
 	suffix      = ".journal"
 	maxJournal  = 64 << 20
-	maxLine     = 4 << 20 // the plan
+	maxNotes    = maxJournal / 2 // from then on no notes
+	maxLine     = 4 << 20        // the plan
 	maxDetail   = 1024
 	keptRuns    = 50
 	journalMode = 0o600
@@ -69,19 +71,40 @@ func Create(dir string, p Plan) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the journal: %w", err)
 	}
-	prune(dir)
+	prune(dir, p.ID)
 	return &Journal{file: f, size: int64(len(line)), state: s}, nil
 }
 
-// prune is best effort: an old journal too many does no harm.
-func prune(dir string) {
+// prune is best effort: an old journal too many does no harm. What is new or may be gone on with stays.
+func prune(dir, created string) {
 	ids, err := List(dir)
 	if err != nil {
 		return
 	}
 	for _, id := range ids[min(len(ids), keptRuns):] {
-		_ = os.Remove(path(dir, id))
+		if id == created {
+			continue
+		}
+		if s, err := Load(dir, id); err != nil || !s.Open() {
+			_ = os.Remove(path(dir, id))
+		}
 	}
+}
+
+// NextID names a new procedure so that it sorts after all that are there, also where the clock was set
+// back meanwhile.
+func NextID(dir string, now time.Time) (string, error) {
+	ids, err := List(dir)
+	if err != nil {
+		return "", err
+	}
+	if len(ids) > 0 && len(ids[0]) >= len(idTime) {
+		last, err := time.Parse(idTime, ids[0][:len(idTime)])
+		if err == nil && !now.Truncate(time.Second).After(last) {
+			now = last.Add(time.Second)
+		}
+	}
+	return NewID(now), nil
 }
 
 // Open goes on with a journal. A last line that was never complete is dropped.
@@ -124,7 +147,10 @@ func readEach(dir, id string, each func(Event)) (State, int64, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return State{}, 0, ErrNone
 	}
-	if err != nil || info.Size() > maxJournal {
+	if err == nil && info.Size() > maxJournal {
+		err = journal.ErrDamaged // nobody here writes so much
+	}
+	if err != nil {
 		return State{}, 0, fmt.Errorf("cannot read the journal of %s: %w", id, err)
 	}
 	raw, err := os.ReadFile(path(dir, id))
@@ -180,7 +206,21 @@ func List(dir string) ([]string, error) {
 	return ids, nil
 }
 
-// Last is the latest procedure, or ErrNone.
+// SetAside puts a journal that cannot be read out of the way, and answers where it is. Whoever calls it
+// has the node's lock of orchestration.
+func SetAside(dir string) (string, error) {
+	ids, err := List(dir)
+	if err != nil || len(ids) == 0 {
+		return "", err
+	}
+	aside := path(dir, ids[0]) + ".damaged"
+	if err := os.Rename(path(dir, ids[0]), aside); err != nil {
+		return "", fmt.Errorf("cannot put a damaged journal aside: %w", err)
+	}
+	return aside, nil
+}
+
+// Last is the latest procedure, ErrNone, or an error that is journal.ErrDamaged.
 func Last(dir string) (State, error) {
 	ids, err := List(dir)
 	if err != nil {
@@ -209,6 +249,9 @@ func (j *Journal) Add(e Event) (State, error) {
 	}
 	e.At = e.At.UTC()
 	e.Detail = e.Detail[:min(len(e.Detail), maxDetail)]
+	if e.What == Noted && j.size > maxNotes {
+		return j.state, nil // progress that is not seen does no harm; a journal without an end does
+	}
 	next, err := j.state.Apply(e)
 	if err != nil {
 		return j.state, err

@@ -70,6 +70,7 @@ type Host struct {
 	Group   string             `json:"group"`
 	Side    inventory.Side     `json:"side"`
 	Type    inventory.NodeType `json:"type,omitempty"`
+	Key     string             `json:"key,omitempty"` // the fingerprint of the host key that was confirmed
 }
 
 // Unit names the pair or cluster of which one machine at a time is disturbed.
@@ -121,7 +122,9 @@ type Task struct {
 	To    compat.Version `json:"to"`
 	File  *target.File   `json:"file,omitempty"`
 	Steps []Step         `json:"steps"`
-	Peers []Host         `json:"peers,omitempty"` // the others of its unit, whether they are in the plan or not
+	Peers []Host         `json:"peers,omitempty"` // the others of its units, whether they are in the plan or not
+	// Family is what is never disturbed on both sides at once.
+	Family string `json:"family,omitempty"`
 }
 
 // Stage is what is done before the next one begins. Number is 0 where the kind has no stages.
@@ -201,6 +204,7 @@ const (
 	maxTasks = 500
 	maxSteps = 12
 	idLength = 48
+	idTime   = "20060102-150405"
 )
 
 // Check refuses a plan that cannot be gone through.
@@ -218,21 +222,21 @@ func (p Plan) Check() error {
 	names := map[string]bool{}
 	for i, t := range p.Tasks {
 		switch {
-		case names[t.Name]:
+		case names[strings.ToLower(t.Name)]:
 			return fmt.Errorf("%s is in the plan twice", t.Name)
 		case t.Stage < 0 || t.Stage >= len(p.Stages) || i > 0 && t.Stage < p.Tasks[i-1].Stage:
 			return fmt.Errorf("%s is in no stage, or out of the order of the stages", t.Name)
 		case len(t.Steps) == 0 || len(t.Steps) > maxSteps:
 			return fmt.Errorf("%s has from 1 to %d steps", t.Name, maxSteps)
 		}
-		names[t.Name] = true
+		names[strings.ToLower(t.Name)] = true
 	}
 	return nil
 }
 
 // NewID names a procedure: later ones sort later.
 func NewID(now time.Time) string {
-	return now.UTC().Format("20060102-150405") + "-" + strings.ToLower(rand.Text()[:6])
+	return now.UTC().Format(idTime) + "-" + strings.ToLower(rand.Text()[:6])
 }
 
 // Operation is the id of a step's operation. It stays the same after a crash, and is another one when

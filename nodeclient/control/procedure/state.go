@@ -35,20 +35,22 @@ const (
 
 // Event is one line of the journal.
 type Event struct {
-	At     time.Time      `json:"at"`
-	What   string         `json:"what"`
-	Task   int            `json:"task"`
-	Step   int            `json:"step"`
-	Boot   string         `json:"boot,omitempty"`    // of the machine, when the step began
-	From   compat.Version `json:"from,omitzero"`     // what was found
-	To     compat.Version `json:"to,omitzero"`       // what is there now
-	Wants  bool           `json:"restart,omitempty"` // the machine asks for a restart
-	All    bool           `json:"all,omitempty"`     // Finished: nothing is left to do on this machine
-	Final  bool           `json:"final,omitempty"`   // Broke: the machine said so; else the end is unknown
-	Code   string         `json:"code,omitempty"`
-	About  []string       `json:"about,omitempty"`  // what the code's sentence is about
-	Detail string         `json:"detail,omitempty"` // in English, or what a machine wrote
-	By     string         `json:"by,omitempty"`
+	At   time.Time `json:"at"`
+	What string    `json:"what"`
+	Task int       `json:"task"`
+	Step int       `json:"step"`
+	Boot string    `json:"boot,omitempty"` // of the machine, when the step began
+	// Disturbs: Begun of a step that usually disturbs nothing, and does now.
+	Disturbs bool           `json:"disturbs,omitempty"`
+	From     compat.Version `json:"from,omitzero"`     // what was found
+	To       compat.Version `json:"to,omitzero"`       // what is there now
+	Wants    bool           `json:"restart,omitempty"` // the machine asks for a restart
+	All      bool           `json:"all,omitempty"`     // Finished: nothing is left to do on this machine
+	Final    bool           `json:"final,omitempty"`   // Broke: the machine said so; else the end is unknown
+	Code     string         `json:"code,omitempty"`
+	About    []string       `json:"about,omitempty"`  // what the code's sentence is about
+	Detail   string         `json:"detail,omitempty"` // in English, or what a machine wrote
+	By       string         `json:"by,omitempty"`
 }
 
 // TaskState is how far one machine is.
@@ -60,6 +62,7 @@ type TaskState struct {
 	Disturbs bool           `json:"disturbs"` // it may not serve, because of us
 	Boot     string         `json:"boot,omitempty"`
 	Wants    bool           `json:"restart,omitempty"`
+	Back     bool           `json:"back,omitempty"` // what was done is gone through again: it may be there
 	From     compat.Version `json:"from"`
 	To       compat.Version `json:"to"`
 	Code     string         `json:"code,omitempty"`
@@ -103,8 +106,9 @@ func Begin(p Plan) (State, error) {
 	return s, nil
 }
 
-// ErrPair says that a machine would be disturbed beside another one of its pair or cluster.
-var ErrPair = errors.New("another machine of its pair or cluster is being worked on")
+// ErrPair says that a machine would be disturbed beside another one of its pair or cluster, or of the
+// other side.
+var ErrPair = errors.New("another machine of its pair, cluster or product is being worked on")
 
 // ErrOrder says that an event does not follow what is there.
 var ErrOrder = errors.New("out of order")
@@ -153,19 +157,23 @@ func (s *State) resume() error {
 			t.Attempt++
 		}
 		t.Status, t.Code, t.About, t.Detail, t.Ended = Running, "", nil, "", time.Time{}
-		if task := s.Plan.Tasks[i]; t.final && task.Steps[t.Step].Do == Verify {
-			// what was done did not lead there: it is done again, by machines that do not have it
-			t.Begun = true
-			for t.Step > 0 && (task.Steps[t.Step].Do == Verify || slices.ContainsFunc(task.Steps[:t.Step], isWork)) {
-				t.Step--
-			}
+		if t.final {
+			t.back(s.Plan.Tasks[i].Steps)
 		}
 		t.final = false
 	}
 	return nil
 }
 
-func isWork(s Step) bool { return s.Do == Work }
+// back goes to where a machine is tried again after its own word that it failed: to the file, which it
+// may have dropped, or to the first thing that was done to it.
+func (t *TaskState) back(steps []Step) {
+	first := slices.IndexFunc(steps, func(s Step) bool { return s.Do != Check })
+	if t.Step <= first {
+		return
+	}
+	t.Step, t.Begun, t.Back, t.Wants, t.Boot = first, false, true, false, ""
+}
 
 // verdict is how the procedure stands when nobody works on it any more.
 func (s State) verdict() Status {
@@ -191,7 +199,7 @@ func (s *State) step(e Event) error {
 		if t.Status != Running || !t.Begun {
 			return wrong
 		}
-		t.finish(e, len(task.Steps))
+		t.finish(e, task.Steps)
 	case Broke:
 		if t.Status != Running {
 			return wrong
@@ -206,17 +214,18 @@ func (s *State) step(e Event) error {
 	return nil
 }
 
-// begin refuses to disturb a machine while another one of its unit is not whole.
+// begin refuses to disturb a machine while another one, from which it is kept apart, is not whole.
 func (s *State) begin(e Event, t *TaskState, task Task, wrong error) error {
 	if t.Status != Pending && t.Status != Running {
 		return wrong
 	}
-	if s.failed() && !t.Disturbs && task.Steps[e.Step].Disturbs(task.Product) {
+	disturbs := e.Disturbs || task.Steps[e.Step].Disturbs(task.Product)
+	if s.failed() && !t.Disturbs && disturbs {
 		return fmt.Errorf("%w: another machine has failed", ErrOrder)
 	}
-	if task.Steps[e.Step].Disturbs(task.Product) {
+	if disturbs {
 		for i, other := range s.Tasks {
-			if i != e.Task && s.Plan.Tasks[i].Unit() == task.Unit() && other.Disturbs {
+			if i != e.Task && other.Disturbs && s.Plan.Tasks[i].Apart(task) {
 				return fmt.Errorf("%w: %s, and %s", ErrPair, task.Name, s.Plan.Tasks[i].Name)
 			}
 		}
@@ -232,17 +241,18 @@ func (s *State) begin(e Event, t *TaskState, task Task, wrong error) error {
 	return nil
 }
 
-func (t *TaskState) finish(e Event, steps int) {
+func (t *TaskState) finish(e Event, steps []Step) {
+	restarted := steps[t.Step].Do == Restart
 	t.Begun, t.Step, t.Code, t.About, t.Detail = false, t.Step+1, e.Code, e.About, e.Detail
-	t.Wants = t.Wants || e.Wants
+	t.Wants = !restarted && (t.Wants || e.Wants)
 	if !e.From.IsZero() {
 		t.From = e.From
 	}
 	if !e.To.IsZero() {
 		t.To = e.To
 	}
-	if t.Step == steps || e.All {
-		t.Status, t.Step, t.Ended, t.Disturbs = Done, steps, e.At, false
+	if t.Step == len(steps) || e.All {
+		t.Status, t.Step, t.Ended, t.Disturbs = Done, len(steps), e.At, false
 	}
 }
 
@@ -284,10 +294,10 @@ func (s State) stage() int {
 	return len(s.Plan.Stages)
 }
 
-// turn says whether nobody else of the unit is being worked on, left half done, or due before.
+// turn says whether nobody from whom it is kept apart is being worked on, left half done, or due before.
 func (s State) turn(i int, active map[int]bool, next []int) bool {
 	for j, other := range s.Tasks {
-		if j == i || s.Plan.Tasks[j].Unit() != s.Plan.Tasks[i].Unit() {
+		if j == i || !s.Plan.Tasks[j].Apart(s.Plan.Tasks[i]) {
 			continue
 		}
 		if active[j] || slices.Contains(next, j) || other.Status == Failed ||

@@ -89,7 +89,7 @@ func (c *control) run(kind procedure.Kind, b *vostest.Bundle, to compat.Version)
 		Side: inventory.SideA, Type: inventory.Publisher}
 	chosen := procedure.Chosen{Host: h, Facts: c.facts(), To: to}
 	if b != nil {
-		chosen.File = &target.File{Path: "vvb/" + string(b.SHA256), SHA256: string(b.SHA256), Size: b.Size, Target: to}
+		chosen.File = &target.File{Path: "vvb/" + b.SHA256, SHA256: b.SHA256, Size: b.Size, Target: to}
 	}
 	p, err := procedure.Build(procedure.Plan{ID: fmt.Sprintf("real-machine-%d", c.n), Kind: kind, Created: time.Now(), Parallel: 1,
 		DeploymentType: inventory.UCCE2000, Limits: procedure.Limits{Retry: 100 * time.Millisecond, Verify: time.Minute}}, facts,
