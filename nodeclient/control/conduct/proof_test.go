@@ -300,7 +300,7 @@ func mutant(t *testing.T) (caught bool) {
 	d := newDesk(t, pair(inventory.PeripheralGateway, "PG1", 700*time.Millisecond)...)
 	p := d.plan(t, procedure.PatchInstall, "12.6(1)ES4", nil)
 	for i := range p.Tasks {
-		p.Tasks[i].Group, p.Tasks[i].Peers = p.Tasks[i].Name, nil
+		p.Tasks[i].Group, p.Tasks[i].Side, p.Tasks[i].Peers = p.Tasks[i].Name, inventory.SideA, nil
 	}
 	s, err := d.run(t, p)
 	if err != nil {
