@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -187,6 +188,21 @@ func TestAControlNodeThatWasInstalledAnewTakesTheClusterAgain(t *testing.T) {
 	wants(t, "another machine of that name", code, 1, e, "127.0.63.1 is onboarded as part of another cluster")
 	code, out, e = fresh.onboard(t, y, "remove", "--yes")
 	wants(t, "remove the former", code, 0, out+e, "The system was removed")
+	// who removes by name alone cannot replace the key: the control node's administrator forgets it
+	code, _, e = fresh.onboard(t, y, "initiate")
+	wants(t, "another host key", code, 1, e, "127.0.63.1 has another SSH host key", "utils deployment host-key forget")
+	keys := func(words ...string) string {
+		t.Helper()
+		code, out, e := call(t, append([]string{"utils", "deployment", "host-key", "--dir", fresh.dir}, words...)...)
+		wants(t, "host-key "+words[0], code, 0, out+e)
+		return out
+	}
+	if out := keys("list"); !strings.HasPrefix(out, fmt.Sprintf("127.0.63.1:%d  ssh-", port)) {
+		t.Errorf("%s", out)
+	}
+	if out := keys("forget", "--node", "127.0.63.1", "--yes"); !strings.Contains(out, "forgotten") {
+		t.Errorf("%s", out)
+	}
 	code, out, e = fresh.onboard(t, y, "initiate")
 	wants(t, "initiate the new one", code, 0, out+e, "VVB-Cluster-1 is onboarded")
 }

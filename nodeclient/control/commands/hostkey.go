@@ -2,10 +2,14 @@ package commands
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 
+	"connecthub/models/inventory"
 	"connecthub/nodeclient/control/console"
+	"connecthub/nodeclient/control/onboarding"
 	"connecthub/nodeclient/control/remote"
 )
 
@@ -27,9 +31,28 @@ type hostKeyList struct {
 	JSON bool `help:"As JSON."`
 }
 
+// keyed are the machines of the inventory, and those that have left it while their keys stay confirmed.
+func keyed(s *console.Session) ([]inventory.Machine, error) {
+	all, empty := inventoried(s)
+	left, err := onboarding.Left(s.Dir, s.Now)
+	if err != nil {
+		return nil, err
+	}
+	var refusal *console.Refusal
+	if empty != nil && (len(left) == 0 || !errors.As(empty, &refusal)) {
+		return nil, empty
+	}
+	for _, name := range left {
+		if !slices.ContainsFunc(all, func(m inventory.Machine) bool { return strings.EqualFold(m.Host.Name, name) }) {
+			all = append(all, inventory.Machine{Product: "VOS", Group: "removed", Host: inventory.Host{Name: name}})
+		}
+	}
+	return all, nil
+}
+
 // Run asks no machine.
 func (l hostKeyList) Run(s *console.Session) error {
-	all, err := inventoried(s)
+	all, err := keyed(s)
 	if err != nil {
 		return err
 	}
@@ -126,7 +149,7 @@ func (f hostKeyForget) Run(s *console.Session) error {
 	if err := s.Owner(); err != nil {
 		return err
 	}
-	all, err := inventoried(s)
+	all, err := keyed(s)
 	if err != nil {
 		return err
 	}

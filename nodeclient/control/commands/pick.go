@@ -77,7 +77,10 @@ func lines(all []inventory.Machine) (options []console.Option, members [][]int) 
 				Text: fmt.Sprintf("%s / %s (%s)", m.Product, m.Group, plural(len(group), "machine"))})
 			members = append(members, group)
 		}
-		text := fmt.Sprintf("    %s  side %s", m.Host.Name, m.Host.Side)
+		text := "    " + m.Host.Name
+		if m.Host.Side != "" {
+			text += "  side " + string(m.Host.Side)
+		}
 		if m.Product.VOS() {
 			text += "  " + string(m.Host.Type)
 		}

@@ -12,17 +12,14 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/crypto/ssh"
-
 	"connecthub/models"
 	"connecthub/models/compat"
 	"connecthub/models/inventory"
+	"connecthub/nodeclient/control/gate"
 	"connecthub/nodeclient/control/keys"
 	"connecthub/nodeclient/control/logs"
 	"connecthub/nodeclient/control/machines"
-	"connecthub/nodeclient/control/remote"
 	"connecthub/nodeclient/control/settings"
-	"connecthub/nodeclient/control/sshport"
 	"connecthub/nodeclient/control/vosapi"
 )
 
@@ -94,7 +91,7 @@ func Clusters(dir string, now func() time.Time) ([]Cluster, error) {
 func Find(clusters []Cluster, machine string) (Node, bool) {
 	for _, c := range clusters {
 		for _, n := range c.Nodes {
-			if n.Name == machine {
+			if strings.EqualFold(n.Name, machine) {
 				return n, true
 			}
 		}
@@ -152,6 +149,9 @@ func (d *Desk) Add(ctx context.Context, o vosapi.Onboarding, update bool, by str
 	if err := o.Check(); err != nil {
 		return vosapi.Onboarded{}, &models.Refusal{Kind: models.KindInvalid, Code: "onboarding_malformed"}
 	}
+	if err := d.idle(); err != nil {
+		return vosapi.Onboarded{}, err
+	}
 	advice, err := judge(self, o)
 	if err != nil {
 		return vosapi.Onboarded{}, err
@@ -169,19 +169,20 @@ func (d *Desk) Add(ctx context.Context, o vosapi.Onboarding, update bool, by str
 	}
 	fresh := Cluster{ID: o.Cluster, Name: o.Name, Product: o.Product, Time: d.o.Now().UTC(), By: by,
 		Nodes: nodesOf(o, before)}
-	if err := d.pin(fresh, before); err != nil {
+	if err := d.pinnable(fresh, before); err != nil {
 		return vosapi.Onboarded{}, err
 	}
 	number, err := d.enter(&fresh, before.Group, by)
 	if err != nil {
 		return vosapi.Onboarded{}, err
 	}
-	// noted before the machines are asked: a control node that dies now knows whom it has entered
-	if err := d.note(fresh); err != nil {
+	// noted before the machines are asked: a control node that dies now knows whom it has entered. Keys
+	// are confirmed last: whoever is refused leaves none
+	if err := errors.Join(d.note(fresh), d.unpin(left(before, fresh)), d.pin(fresh)); err != nil {
 		return vosapi.Onboarded{}, err
 	}
 	d.greet(ctx, &fresh)
-	if err := errors.Join(d.note(fresh), d.unpin(left(before, fresh))); err != nil {
+	if err := d.note(fresh); err != nil {
 		return vosapi.Onboarded{}, err
 	}
 	answer := outcome(fresh, advice, number)
@@ -197,6 +198,15 @@ func left(before, now Cluster) Cluster {
 		return stays
 	})
 	return before
+}
+
+// idle refuses while machines are orchestrated: how they are reached must not change meanwhile.
+func (d *Desk) idle() error {
+	note, busy, err := gate.Busy(d.o.Dir, gate.Orchestration)
+	if err == nil && busy {
+		err = &models.Refusal{Kind: models.KindConflict, Code: "orchestration_runs", Subject: note.What}
+	}
+	return err
 }
 
 func verb(update bool) string {
@@ -349,7 +359,8 @@ func (d *Desk) change(by string, how func(*record)) error {
 }
 
 // Remove takes a cluster out: by its id, or where it was installed anew and has another one, by its
-// publisher's name. One that is not known is no error.
+// publisher's name. Whoever knows the name only cannot make the control node forget the machines' host
+// keys: an administrator does that. One that is not known is no error.
 func (d *Desk) Remove(_ context.Context, r vosapi.Removal, by string) (vosapi.Removed, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -359,12 +370,15 @@ func (d *Desk) Remove(_ context.Context, r vosapi.Removal, by string) (vosapi.Re
 	if err := r.Check(); err != nil {
 		return vosapi.Removed{}, &models.Refusal{Kind: models.KindInvalid, Code: "onboarding_malformed"}
 	}
+	if err := d.idle(); err != nil {
+		return vosapi.Removed{}, err
+	}
 	known, err := Clusters(d.o.Dir, d.o.Now)
 	if err != nil {
 		return vosapi.Removed{}, err
 	}
 	at := slices.IndexFunc(known, func(c Cluster) bool {
-		return c.ID == r.Cluster || len(c.Nodes) > 0 && c.Nodes[0].Name == r.Publisher
+		return c.ID == r.Cluster || len(c.Nodes) > 0 && strings.EqualFold(c.Nodes[0].Name, r.Publisher)
 	})
 	answer := vosapi.Removed{Protocol: vosapi.Protocol}
 	if at < 0 {
@@ -377,8 +391,10 @@ func (d *Desk) Remove(_ context.Context, r vosapi.Removal, by string) (vosapi.Re
 	if answer.Inventory, err = d.leave(gone, by); err != nil {
 		return answer, err
 	}
-	if err := d.unpin(gone); err != nil {
-		return answer, err
+	if gone.ID == r.Cluster {
+		if err := d.unpin(gone); err != nil {
+			return answer, err
+		}
 	}
 	err = d.change(by, func(r *record) {
 		r.Clusters = slices.DeleteFunc(r.Clusters, func(c Cluster) bool { return c.ID == gone.ID })
@@ -386,102 +402,4 @@ func (d *Desk) Remove(_ context.Context, r vosapi.Removal, by string) (vosapi.Re
 	d.log("remove: %s %s, group %s, inventory version %d, by %s", gone.Product, gone.Name, gone.Group,
 		answer.Inventory, by)
 	return answer, err
-}
-
-// pin confirms the machines' SSH keys: they came in a request of the application user, over TLS that the
-// machine has verified. A key of this very cluster may change by an update; any other must be the one
-// that is known.
-func (d *Desk) pin(c, before Cluster) error {
-	pins := remote.OpenPins(d.o.Dir, d.o.Now)
-	for _, n := range c.Nodes {
-		if n.HostKey == "" {
-			continue
-		}
-		address, key, err := d.place(n)
-		if err != nil {
-			return err
-		}
-		err = pins.Confirm(address, key, "onboarding of "+c.Name)
-		if own, ok := Find([]Cluster{before}, n.Name); errors.Is(err, remote.ErrKeyChanged) && ok &&
-			own.HostKey != n.HostKey {
-			if err = pins.Forget(address); err == nil {
-				err = pins.Confirm(address, key, "onboarding of "+c.Name)
-			}
-		}
-		if errors.Is(err, remote.ErrKeyChanged) {
-			return models.Conflict("host_key_differs", n.Name)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (d *Desk) place(n Node) (string, ssh.PublicKey, error) {
-	return place(d.o.Dir, d.o.Now, n)
-}
-
-func place(dir string, now func() time.Time, n Node) (string, ssh.PublicKey, error) {
-	port, _, err := sshport.Read(dir, now)
-	if err != nil {
-		return "", nil, err
-	}
-	address, err := sshport.Address(n.Name, port)
-	if err != nil {
-		return "", nil, err
-	}
-	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(n.HostKey))
-	if err != nil {
-		return "", nil, &models.Refusal{Kind: models.KindInvalid, Code: "onboarding_malformed"}
-	}
-	return address, key, nil
-}
-
-func (d *Desk) unpin(c Cluster) error {
-	pins := remote.OpenPins(d.o.Dir, d.o.Now)
-	for _, n := range c.Nodes {
-		if n.HostKey == "" {
-			continue
-		}
-		address, _, err := d.place(n)
-		if err == nil {
-			err = pins.Forget(address)
-		}
-		if err != nil && !errors.Is(err, remote.ErrKeyUnknown) {
-			return err
-		}
-	}
-	return nil
-}
-
-// Pin confirms the SSH keys of every onboarded machine, and drops those that have changed: what a
-// subscriber does once it has its publisher's record, and both do after the SSH port has changed.
-func Pin(dir string, now func() time.Time) error {
-	clusters, err := Clusters(dir, now)
-	if err != nil {
-		return err
-	}
-	pins := remote.OpenPins(dir, now)
-	for _, c := range clusters {
-		for _, n := range c.Nodes {
-			if n.HostKey == "" {
-				continue
-			}
-			address, key, err := place(dir, now, n)
-			if err != nil {
-				return err
-			}
-			err = pins.Confirm(address, key, "onboarding of "+c.Name)
-			if errors.Is(err, remote.ErrKeyChanged) {
-				if err = pins.Forget(address); err == nil {
-					err = pins.Confirm(address, key, "onboarding of "+c.Name)
-				}
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -246,6 +246,9 @@ func TestAMachineIsNobodyElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.refuses(cluster(t, "D", inventory.VVB, "127.0.0.5"), false, "host_key_differs")
+	if _, err := remote.OpenPins(n.dir, time.Now).Of("127.0.0.5:1"); err != nil {
+		t.Error("the refusal took the confirmed key away")
+	}
 	// its own key may change by an update: it comes from the machine's own publisher
 	again := cluster(t, "A", inventory.VVB, "127.0.0.1")
 	n.adds(again, true)

@@ -40,19 +40,25 @@ type pin struct {
 
 // Of answers the key of HOST:PORT, or ErrKeyUnknown.
 func (p *Pins) Of(address string) (ssh.PublicKey, error) {
+	key, _, err := p.By(address)
+	return key, err
+}
+
+// By is Of with who has confirmed the key.
+func (p *Pins) By(address string) (ssh.PublicKey, string, error) {
 	all, err := p.read()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	found, ok := all[address]
 	if !ok {
-		return nil, ErrKeyUnknown
+		return nil, "", ErrKeyUnknown
 	}
 	key, err := ssh.ParsePublicKey(found.Key)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the confirmed key of %s: %w", address, err)
+		return nil, "", fmt.Errorf("cannot read the confirmed key of %s: %w", address, err)
 	}
-	return key, nil
+	return key, found.By, nil
 }
 
 func (p *Pins) read() (map[string]pin, error) {
