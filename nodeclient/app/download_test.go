@@ -78,7 +78,7 @@ func TestADownloadIsInitiatedAndShown(t *testing.T) {
 		t.Errorf("%d %s", code, e)
 	}
 	code, out, _ = d.script(t, "utils", "show", "software-download")
-	if code != 0 || !strings.Contains(out, "1 files, complete since") || !strings.Contains(out, "not compliant with the End User") ||
+	if code != 0 || !strings.Contains(out, "1 file, complete since") || !strings.Contains(out, "not compliant with the End User") ||
 		!strings.Contains(out, "Bandwidth            : off") {
 		t.Errorf("%d %s", code, out)
 	}
@@ -160,7 +160,7 @@ func TestWhenAndHowFastIsSetByScripts(t *testing.T) {
 	code, out, _ := job("show", "schedule")
 	if code != 0 || !strings.Contains(out, "00:30  Auto-rotate Artifactory Token") || !strings.Contains(out, "02:00  Software Download from Artifactory") ||
 		!strings.Contains(out, "01:00  Software Update Email Notification") || !strings.Contains(out, "05:00  Deployment Cache Update") ||
-		!strings.Contains(out, "up to 3h0m0s") {
+		!strings.Contains(out, "up to 3 h)") {
 		t.Errorf("%d %s", code, out)
 	}
 	for _, c := range []struct {
@@ -210,7 +210,7 @@ func TestWhenAndHowFastIsSetByScripts(t *testing.T) {
 	}
 	code, out, _ = d.script(t, "utils", "show", "software-download")
 	if code != 0 || !strings.Contains(out, "Time of the download : 21:30") || !strings.Contains(out, "Bandwidth            : 20M") ||
-		!strings.Contains(out, "complete since never") {
+		!strings.Contains(out, "never complete yet") {
 		t.Errorf("%d %s", code, out)
 	}
 }

@@ -152,7 +152,7 @@ func refuses(fun ast.Expr) bool {
 	switch fun := fun.(type) {
 	case *ast.SelectorExpr:
 		pkg, ok := fun.X.(*ast.Ident)
-		return ok && pkg.Name == "console" && fun.Sel.Name == "Refuse"
+		return ok && (pkg.Name == "console" || pkg.Name == "words") && fun.Sel.Name == "Refuse"
 	case *ast.Ident:
 		return fun.Name == "Refuse"
 	}

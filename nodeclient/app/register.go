@@ -15,6 +15,7 @@ import (
 
 	"connecthub/models"
 	"connecthub/models/wire"
+	"connecthub/nodeclient/control/console"
 	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/host"
 	"connecthub/nodeclient/journal"
@@ -49,7 +50,7 @@ func (r registerCommand) Run(e *env) error {
 	}
 	_, err = fmt.Fprintf(e.out, "Open %s,\nchoose \"Enter node code\" and enter within %s:\n\n    %s\n\n"+
 		"This node is %s, with the key\n    %s\nWaiting for the approval …\n", h.ConsoleURL,
-		h.ExpiresAt.Sub(h.Now).Round(time.Minute), h.UserCode, enrollment.Config().FQDN,
+		console.Span(h.ExpiresAt.Sub(h.Now).Round(time.Minute), "en"), h.UserCode, enrollment.Config().FQDN,
 		h.KeyFingerprint)
 	if err != nil {
 		return err

@@ -67,6 +67,19 @@ func TestAMachineIsSetUpOnceAndWithNothingThatAShellWouldRead(t *testing.T) {
 	if code, _, e := call(t, args...); code != 1 || !strings.Contains(e, "is set up already") {
 		t.Errorf("%d %s", code, e)
 	}
+	for _, c := range []struct {
+		words []string
+		says  string
+	}{
+		{args, "はすでに設定されています"},
+		{[]string{"vos", "cert", "delete", "--dir", x.Dir, "0123456789", "--yes"}, "トラストストアにありません"},
+		{[]string{"vos", "cert", "import", "--dir", x.Dir, filepath.Join(x.Dir, "vos.json"), "--yes"}, "証明書がありません"},
+		{[]string{"vos", "show", "--dir", t.TempDir()}, "VOS マシン用に設定されていません"},
+	} {
+		if code, _, e := call(t, append(c.words, "--language", "ja")...); code != 1 || !strings.Contains(e, c.says) {
+			t.Errorf("%v: %d %s", c.words, code, e)
+		}
+	}
 	if info, err := os.Stat(filepath.Join(x.Dir, "vos.json")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info, err)
 	}

@@ -20,6 +20,7 @@ import (
 	"connecthub/nodeclient/atomicfile"
 	"connecthub/nodeclient/control/remote"
 	"connecthub/nodeclient/control/vosapi"
+	"connecthub/nodeclient/vos/words"
 )
 
 const (
@@ -114,13 +115,17 @@ func (m *Machine) AddMember(ctx context.Context, member Member, fingerprint stri
 	member.Name = strings.ToLower(member.Name)
 	switch {
 	case !inventory.ValidHost(member.Name) || member.Name == m.Name:
-		return errors.New("name the subscriber, not this machine")
+		return words.Refuse("bad_setting", "name the subscriber, not this machine",
+			"このマシンではなく、サブスクライバの名前を指定してください")
 	case !userPattern.MatchString(member.User):
-		return errors.New("name the user whom the subscriber's SSH server knows")
+		return words.Refuse("bad_setting", "name the user whom the subscriber's SSH server knows",
+			"サブスクライバの SSH サーバのユーザを指定してください")
 	case m.Product == inventory.VVB:
-		return errors.New("every VVB is a cluster of its own; it has no subscribers")
+		return words.Refuse("bad_setting", "every VVB is a cluster of its own; it has no subscribers",
+			"VVB は 1 台ごとに独立したクラスタのため、サブスクライバはありません")
 	case len(all) >= vosapi.MaxNodes-1:
-		return errors.New("the cluster has too many subscribers")
+		return words.Refuse("too_many", "the cluster has too many subscribers",
+			"クラスタのサブスクライバが多すぎます")
 	}
 	if err := m.confirm(ctx, member.Address, fingerprint); err != nil {
 		return err
@@ -175,7 +180,8 @@ func (m *Machine) RemoveMember(ctx context.Context, name string, away bool) erro
 	}
 	at := slices.IndexFunc(all, func(o Member) bool { return o.Name == name })
 	if at < 0 {
-		return fmt.Errorf("%s is no subscriber of this cluster", name)
+		return words.Refuse("no_such_subscriber", "%s is no subscriber of this cluster",
+			"%s はこのクラスタのサブスクライバではありません", name)
 	}
 	if !away {
 		_, err := m.ask(ctx, all[at], vosapi.Request{Verb: vosapi.PutKeys, Keys: &[]vosapi.Key{}})

@@ -11,7 +11,6 @@ import (
 	"os/user"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 
@@ -20,6 +19,7 @@ import (
 	"connecthub/nodeclient/host"
 	"connecthub/nodeclient/host/bundle"
 	"connecthub/nodeclient/host/supervise"
+	"connecthub/nodeclient/vos/words"
 )
 
 const (
@@ -37,7 +37,9 @@ const (
 )
 
 // ErrNotSetUp says that a folder is no VOS machine's.
-var ErrNotSetUp = errors.New("this folder is not set up for a VOS machine; run \"nodeclient vos setup\" first")
+var ErrNotSetUp error = words.Refuse("not_set_up",
+	"this folder is not set up for a VOS machine; run \"nodeclient vos setup\" first",
+	"このフォルダは VOS マシン用に設定されていません。先に「nodeclient vos setup」を実行してください")
 
 // ErrMember is matched by what a subscriber refuses because it is the publisher's to do.
 var ErrMember = errors.New("run this on the publisher of this machine's cluster")
@@ -69,32 +71,53 @@ var (
 
 // Validate names everything that is wrong at once.
 func (c Config) Validate() error {
-	var wrong []error
-	refuse := func(ok bool, what string) {
+	var wrong words.All
+	refuse := func(ok bool, r *words.Refusal) {
 		if !ok {
-			wrong = append(wrong, errors.New(what))
+			wrong = append(wrong, r)
 		}
 	}
-	refuse(inventory.ValidHost(c.Name), "the machine's name is its FQDN, or an address")
-	refuse(c.Product.VOS(), fmt.Sprintf("the product is one of %v", inventory.VOSProducts()))
-	refuse(c.Type == inventory.Publisher || c.Type == inventory.Subscriber,
-		"the node type is publisher or subscriber")
-	refuse(c.Product != inventory.VVB || c.Type == inventory.Publisher,
-		"every VVB is the publisher of a cluster of its own")
-	refuse(clusterPattern.MatchString(c.Cluster), "the cluster's name has 1 to 64 letters, digits, dots and dashes")
-	refuse(idPattern.MatchString(c.ClusterID), "the cluster has no id")
-	refuse(inventory.ValidHost(c.Publisher), "the publisher has no name")
-	refuse(userPattern.MatchString(c.User), "name the user whom control nodes sign in as")
-	refuse(cleanPath(c.AuthorizedKeys), "the path of authorized_keys is absolute and plain")
-	refuse(cleanPath(c.Program), "the path of the program is absolute and plain")
-	refuse(len(c.HostKeys) > 0, "no public host key of the SSH server was found; give --host-key")
-	for _, f := range append(slices.Clone(c.HostKeys), c.bootFile()) {
-		refuse(cleanPath(f), "a path is absolute and plain")
+	refuse(inventory.ValidHost(c.Name), words.Refuse("bad_setting", "the machine's name is its FQDN, or an address",
+		"マシンの名前には FQDN またはアドレスを指定してください"))
+	refuse(c.Product.VOS(), words.Refuse("bad_setting", "the product is one of %v",
+		"製品は次のいずれかです: %v", inventory.VOSProducts()))
+	refuse(c.Type == inventory.Publisher || c.Type == inventory.Subscriber, words.Refuse("bad_setting",
+		"the node type is publisher or subscriber", "ノードタイプは publisher または subscriber です"))
+	refuse(c.Product != inventory.VVB || c.Type == inventory.Publisher, words.Refuse("bad_setting",
+		"every VVB is the publisher of a cluster of its own", "VVB は 1 台ごとに独立したクラスタのパブリッシャです"))
+	refuse(clusterPattern.MatchString(c.Cluster), words.Refuse("bad_setting",
+		"the cluster's name has 1 to 64 letters, digits, dots and dashes",
+		"クラスタ名は 1~64 文字の英数字、ドット、ハイフンで指定してください"))
+	refuse(idPattern.MatchString(c.ClusterID), words.Refuse("bad_setting", "the cluster has no id",
+		"クラスタの ID がありません"))
+	refuse(inventory.ValidHost(c.Publisher), words.Refuse("bad_setting", "the publisher has no name",
+		"パブリッシャの名前がありません"))
+	refuse(userPattern.MatchString(c.User), words.Refuse("bad_setting",
+		"name the user whom control nodes sign in as", "コントロールノードがサインインするユーザを指定してください"))
+	c.paths(refuse)
+	refuse(len(c.HostKeys) > 0, words.Refuse("bad_setting",
+		"no public host key of the SSH server was found; give --host-key",
+		"SSH サーバの公開ホスト鍵が見つかりません。--host-key を指定してください"))
+	refuse(c.KeepFree >= 0, words.Refuse("bad_setting", "what stays free on the disk is not negative",
+		"ディスクの予備容量に負の値は指定できません"))
+	return wrong.Err()
+}
+
+// paths are those that come to stand in authorized_keys, or are run.
+func (c Config) paths(refuse func(bool, *words.Refusal)) {
+	plain := func(what, path string) {
+		refuse(cleanPath(path), words.Refuse("bad_path", "the path of %s is absolute and plain",
+			"%s には、特殊な文字を含まない絶対パスを指定してください", what))
 	}
-	refuse(len(c.RestartCommand) > 0 && len(c.RestartCommand) <= maxArguments &&
-		cleanPath(c.RestartCommand[0]), "the restart command begins with the path of a program")
-	refuse(c.KeepFree >= 0, "what stays free on the disk is not negative")
-	return errors.Join(wrong...)
+	plain("authorized_keys", c.AuthorizedKeys)
+	plain("--program", c.Program)
+	plain("--boot-id-file", c.bootFile())
+	for _, f := range c.HostKeys {
+		plain("--host-key", f)
+	}
+	refuse(len(c.RestartCommand) > 0 && len(c.RestartCommand) <= maxArguments && cleanPath(c.RestartCommand[0]),
+		words.Refuse("bad_path", "the restart command begins with the path of a program",
+			"再起動コマンドはプログラムのパスで始めてください"))
 }
 
 func (c Config) bootFile() string {
@@ -142,7 +165,8 @@ type Join struct {
 // publisher's join file. It answers the settings as they were completed.
 func Setup(dir string, c Config, join *Join, values bundle.Values) (Config, error) {
 	if _, err := os.Stat(filepath.Join(dir, configFile)); err == nil {
-		return c, fmt.Errorf("%s is set up already", dir)
+		return c, words.Refuse("set_up_already", "%s is set up already",
+			"%s はすでに設定されています", dir)
 	}
 	if err := supervise.CheckDir(dir); err != nil {
 		return c, err
@@ -154,7 +178,8 @@ func Setup(dir string, c Config, join *Join, values bundle.Values) (Config, erro
 		return c, err
 	}
 	if !cleanPath(dir) {
-		return c, errors.New("the path of the machine's folder is absolute and plain: it stands in authorized_keys")
+		return c, words.Refuse("bad_path", "the path of %s is absolute and plain",
+			"%s には、特殊な文字を含まない絶対パスを指定してください", "--dir")
 	}
 	if _, err := hostKeys(c.HostKeys); err != nil {
 		return c, err
@@ -181,14 +206,17 @@ func (c *Config) complete(join *Join) error {
 	c.Name = strings.ToLower(c.Name)
 	switch {
 	case (c.Type == inventory.Subscriber) != (join != nil):
-		return errors.New("a subscriber, and nobody else, is given its publisher's join file")
+		return words.Refuse("join_file", "a subscriber, and nobody else, is given its publisher's join file",
+			"パブリッシャの join ファイルは、サブスクライバにだけ指定してください")
 	case join != nil:
 		c.Cluster, c.ClusterID, c.Publisher = join.Cluster, join.ClusterID, join.Publisher
 		if c.Product != join.Product {
-			return fmt.Errorf("the join file is of a cluster of %s", join.Product)
+			return words.Refuse("join_file", "the join file is of a cluster of %s",
+				"join ファイルは %s のクラスタのものです", join.Product)
 		}
 		if c.Name == join.Publisher {
-			return errors.New("a machine cannot be its own subscriber")
+			return words.Refuse("join_file", "a machine cannot be its own subscriber",
+				"マシン自身のサブスクライバにはできません")
 		}
 	default:
 		c.ClusterID, c.Publisher = rand.Text(), c.Name
@@ -218,7 +246,8 @@ func makeFolders(dir string) error {
 		return fmt.Errorf("cannot look at the machine's folder: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("%s may be read by others; make it 0700", dir)
+		return words.Refuse("open_folder", "%s may be read by others; make it 0700",
+			"%s はほかのユーザが読み取れます。0700 にしてください", dir)
 	}
 	for _, sub := range []string{incomingDir, operationsDir, "data", "logs"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {

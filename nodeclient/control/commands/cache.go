@@ -161,7 +161,7 @@ func showCache(s *console.Session, c deployment.Cache) {
 		s.Say("The cache was never refreshed.")
 		return
 	}
-	s.Say("Triggered at : %s (%s, by %s)", v.Triggered.In(s.Now().Location()).Format(time.DateTime), v.Type, v.By)
+	s.Say("Triggered at : %s (%s, by %s)", s.Moment(v.Triggered), v.Type, v.By)
 	s.Say("Nodes : %d", v.Nodes)
 	list := func(title string, names []string, why func(string) string) {
 		s.Say("%s : %d", title, len(names))

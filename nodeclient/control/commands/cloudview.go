@@ -138,7 +138,7 @@ func (c cloudViewShow) Run(s *console.Session) error {
 	s.Say("Cloud view : %s", map[bool]string{true: "enabled", false: "disabled"}[v.Enabled])
 	switch {
 	case v.SentAt != nil:
-		s.Say("The hub holds what was sent at %s.", v.SentAt.In(s.Now().Location()).Format(time.RFC3339))
+		s.Say("The hub holds what was sent at %s.", s.Moment(*v.SentAt))
 	case v.Held:
 		s.Say("The hub may hold something; this node has had no answer yet.")
 	default:

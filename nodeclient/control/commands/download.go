@@ -2,7 +2,6 @@ package commands
 
 import (
 	"errors"
-	"strconv"
 	"time"
 
 	"connecthub/nodeclient/control/catalogue"
@@ -270,22 +269,22 @@ func (d showDownload) Run(s *console.Session) error {
 	if d.JSON {
 		return s.JSON(v)
 	}
-	s.Say("Time of the download : %s (%s), next %s", v.Time, v.TimeZone, v.Next.Format(time.RFC3339))
+	s.Say("Time of the download : %s (%s), next %s", v.Time, v.TimeZone, console.Moment(v.Next))
 	s.Say("Bandwidth            : %s", v.Bandwidth)
-	completed := "never"
+	completed := "never complete yet"
 	if v.Completed != nil {
-		completed = v.Completed.Format(time.RFC3339)
+		completed = "complete since " + s.Moment(*v.Completed)
 	}
-	s.Say("Software             : %s files, complete since %s", strconv.Itoa(v.Files), completed)
+	s.Say("Software             : %s, %s", plural(v.Files, "file"), completed)
 	switch {
 	case v.Last == nil:
 	case v.Interrupted:
-		s.Say("Last download        : %s, interrupted", v.Last.Started.Format(time.RFC3339))
+		s.Say("Last download        : %s, interrupted", s.Moment(v.Last.Started))
 	case v.Running:
-		s.Say("Running download     : %s, by %s: %s", v.Last.Started.Format(time.RFC3339), v.Last.By,
+		s.Say("Running download     : %s, by %s: %s", s.Moment(v.Last.Started), v.Last.By,
 			v.Last.Sentence(s.Lang))
 	default:
-		s.Say("Last download        : %s, by %s: %s", v.Last.Started.Format(time.RFC3339), v.Last.By,
+		s.Say("Last download        : %s, by %s: %s", s.Moment(v.Last.Started), v.Last.By,
 			v.Last.Sentence(s.Lang))
 	}
 	return nil

@@ -91,7 +91,7 @@ func followProcedure(s *console.Session, id string, shown int, asJSON bool) erro
 
 func showEvent(s *console.Session, state procedure.State, e procedure.Event) {
 	at := e.At.In(s.Now().Location()).Format(time.TimeOnly)
-	elapsed := since(state.Began, e.At)
+	elapsed := console.Span(e.At.Sub(state.Began), s.Lang)
 	switch e.What {
 	case procedure.Resumed:
 		s.Note("%s  resumed by %s", at, e.By)
@@ -119,6 +119,7 @@ type taskView struct {
 	Code    string            `json:"code,omitempty"`
 	Detail  string            `json:"detail,omitempty"`
 	Elapsed string            `json:"elapsed,omitempty"`
+	took    time.Duration
 }
 
 // procedureView is a procedure as scripts read it.
@@ -159,7 +160,10 @@ func procedureViewOf(s *console.Session, state procedure.State, busy bool) proce
 		if end.IsZero() {
 			end = s.Now()
 		}
-		n.Elapsed = since(t.Began, end)
+		if !t.Began.IsZero() && !end.Before(t.Began) {
+			n.took = end.Sub(t.Began)
+			n.Elapsed = n.took.Round(time.Second).String()
+		}
 		v.Nodes = append(v.Nodes, n)
 	}
 	return v
@@ -199,9 +203,8 @@ func tell(s *console.Session, state procedure.State, busy bool) {
 	if v.Interrupted {
 		status = "interrupted"
 	}
-	zone := s.Now().Location()
 	s.Say("%s (%s), by %s, begun %s: %s", state.Plan.Kind.Title(s.Lang), v.ID, v.By,
-		v.Began.In(zone).Format(time.DateTime), status)
+		s.Moment(v.Began), status)
 	for _, n := range v.Nodes {
 		versions := n.From.String()
 		if !n.To.IsZero() && n.To != n.From {
@@ -212,7 +215,7 @@ func tell(s *console.Session, state procedure.State, busy bool) {
 			line += "  " + n.Step
 		}
 		if n.Elapsed != "" {
-			line += "  " + n.Elapsed
+			line += "  " + console.Span(n.took, s.Lang)
 		}
 		if n.Detail != "" {
 			line += "  " + n.Detail
@@ -220,6 +223,6 @@ func tell(s *console.Session, state procedure.State, busy bool) {
 		s.Say("%s", line)
 	}
 	if !v.Ended.IsZero() {
-		s.Say("Ended %s, after %s.", v.Ended.In(zone).Format(time.DateTime), since(v.Began, v.Ended))
+		s.Say("Ended %s, after %s.", s.Moment(v.Ended), console.Span(v.Ended.Sub(v.Began), s.Lang))
 	}
 }

@@ -270,7 +270,7 @@ func (v inventoryVersions) Run(s *console.Session) error {
 	rows, text := make([]row, 0, len(all)), &strings.Builder{}
 	for _, one := range all {
 		rows = append(rows, row{one.Number, one.Time, one.By, one.From, len(one.Text), one.SHA256()})
-		_, _ = fmt.Fprintf(text, "%4d  %s  %-16s %s\n", one.Number, one.Time.Format(time.RFC3339),
+		_, _ = fmt.Fprintf(text, "%4d  %s  %-16s %s\n", one.Number, s.Moment(one.Time),
 			console.Printable(one.By), console.Printable(one.From))
 	}
 	if v.JSON {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"connecthub/models/compat"
 	"connecthub/models/inventory"
@@ -23,6 +22,7 @@ import (
 // procedureFlags are those of every command that begins a procedure.
 type procedureFlags struct {
 	nodeFlags
+	turnFlags
 	Yes    bool `help:"Go on with the nodes that remain, and through every confirmation, without asking."`
 	NoWait bool `help:"Begin the procedure and do not wait for its end; see show in-progress."`
 	JSON   bool `help:"As JSON; needs --yes."`
@@ -54,6 +54,10 @@ func (f procedureFlags) begin(s *console.Session, kind procedure.Kind) (*work, e
 		return nil, err
 	}
 	if err := notInterrupted(s); err != nil {
+		w.end()
+		return nil, err
+	}
+	if err := f.takeTurn(s, w.hold); err != nil {
 		w.end()
 		return nil, err
 	}
@@ -414,12 +418,4 @@ func (w *work) reason(given int, chosen []procedure.Chosen) error {
 		w.plan.Reason = i[0] + 1
 	}
 	return err
-}
-
-// since is a duration as progress shows it.
-func since(from, to time.Time) string {
-	if from.IsZero() || to.Before(from) {
-		return ""
-	}
-	return to.Sub(from).Round(time.Second).String()
 }

@@ -219,7 +219,7 @@ func (r repositoryShow) Run(s *console.Session) error {
 	s.Say("%-20s: %s", v.AuthenticationType, v.Key)
 	s.Say("Software            : export %s", v.Export)
 	if v.ExpiresAt != nil {
-		s.Say("Valid until         : %s", v.ExpiresAt.Format(time.RFC3339))
+		s.Say("Valid until         : %s", s.Moment(*v.ExpiresAt))
 	}
 	return nil
 }
@@ -410,7 +410,7 @@ func (t tokenShow) Run(s *console.Session) error {
 	s.Say("Failures are mailed : from %d days before its end", v.MailBefore)
 	end := "no identity token is in use"
 	if v.ExpiresAt != nil {
-		end = v.ExpiresAt.Format(time.RFC3339)
+		end = s.Moment(*v.ExpiresAt)
 	}
 	s.Say("Token's end         : %s", end)
 	return nil

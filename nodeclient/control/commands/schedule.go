@@ -167,9 +167,9 @@ func showSchedule(s *console.Session, asJSON bool) error {
 		case !j.Here:
 			last = "runs on the publisher only"
 		case j.Last != nil:
-			last = fmt.Sprintf("%s %s %s", j.Last.Started.Format(time.RFC3339), j.Last.Outcome, j.Last.Detail)
+			last = fmt.Sprintf("%s %s %s", console.Moment(j.Last.Started.In(schedule.Zone.Location())), j.Last.Outcome, j.Last.Detail)
 		}
-		s.Say("%s  %-42s (%s, up to %s)  %s", j.At, j.Title, j.Job, j.Estimate, last)
+		s.Say("%s  %-42s (%s, up to %s)  %s", j.At, j.Title, j.Job, console.Span(j.Job.Estimate(), s.Lang), last)
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path"
 	"strings"
-	"time"
 
 	"connecthub/models/compat"
 	"connecthub/models/inventory"
@@ -156,6 +155,7 @@ func (c showInProgress) Run(s *console.Session) error {
 }
 
 type resumeCommand struct {
+	turnFlags
 	Yes    bool `help:"Without asking."`
 	NoWait bool `help:"Do not wait for the end; see show in-progress."`
 	JSON   bool `help:"As JSON; needs --yes."`
@@ -177,6 +177,9 @@ func (c resumeCommand) Run(s *console.Session) error {
 	defer w.end()
 	state, err := lastOpen(s)
 	if err != nil {
+		return err
+	}
+	if err := c.takeTurn(s, hold); err != nil {
 		return err
 	}
 	if !c.JSON {
@@ -269,7 +272,7 @@ func (c exportStatus) Run(s *console.Session) error {
 	var text strings.Builder
 	now := s.Now()
 	fmt.Fprintf(&text, "Patch levels of %s (%s), %s\n\n", orDash(w.plan.DeploymentName), w.plan.DeploymentType,
-		now.Format(time.RFC3339))
+		console.Moment(now))
 	for _, one := range seen {
 		for _, line := range statusOf(one, s.Lang).lines() {
 			fmt.Fprintln(&text, console.Printable(line))

@@ -305,7 +305,7 @@ func (u upgradeStatus) Run(s *console.Session) error {
 		s.Say("Installation     : none")
 	} else {
 		s.Say("Installation     : %s %s (%s, by %s, %s) %s", i.Stage, i.Version, i.File, i.Who,
-			i.At.Format("2006-01-02 15:04:05 MST"), i.Detail)
+			s.Moment(i.At), i.Detail)
 	}
 	if v.Running != "" {
 		s.Say("Under way        : %s", v.Running)

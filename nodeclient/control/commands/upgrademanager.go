@@ -59,7 +59,7 @@ func (c upgradeList) remembered(s *console.Session) error {
 			"night or run: utils deployment cache initiate", "コンポーネントのキャッシュがまだありません。夜間の更新を待つか "+
 			"utils deployment cache initiate を実行してください")
 	}
-	s.Note("As of %s.", cache.Triggered.In(s.Now().Location()).Format("2006-01-02 15:04:05"))
+	s.Note("As of %s.", s.Moment(cache.Triggered))
 	for _, h := range w.d.Hosts {
 		m, ok := cache.Find(h.Name)
 		switch {

@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -71,7 +70,8 @@ func (v vosSetup) Run(s *console.Session) error {
 	if v.NodeType == "subscriber" {
 		c.Type = inventory.Subscriber
 		if v.Join == "" {
-			return errors.New("a subscriber is given its publisher's join file: --join FILE")
+			return console.Refuse("flag_needed", "a subscriber is given its publisher's join file: --join FILE",
+				"サブスクライバにはパブリッシャの join ファイルを指定してください: --join FILE")
 		}
 		j, err := vos.ReadJoin(v.Join)
 		if err != nil {
@@ -113,7 +113,8 @@ func bytesOf(text string) (int64, error) {
 			}
 		}
 	}
-	return 0, errors.New("give an amount as 512MiB or 2GiB")
+	return 0, console.Refuse("bad_amount", "give an amount as 512MiB or 2GiB",
+		"容量は 512MiB や 2GiB のように指定してください")
 }
 
 type vosInstall struct {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"connecthub/nodeclient/atomicfile"
+	"connecthub/nodeclient/vos/words"
 )
 
 const (
@@ -35,7 +36,8 @@ const (
 )
 
 // ErrUnknown says that no certificate has that fingerprint.
-var ErrUnknown = errors.New("no certificate in the trust store has that fingerprint")
+var ErrUnknown error = words.Refuse("no_such_certificate", "no certificate in the trust store has that fingerprint",
+	"そのフィンガープリントの証明書はトラストストアにありません")
 
 // Store is the trust store of a machine's folder.
 type Store struct{ dir string }
@@ -74,33 +76,38 @@ func certificateOf(raw *x509.Certificate) Certificate {
 // trusted. A server's own certificate is taken where it signed itself; where a CA signed it, the CA's is.
 func Parse(text []byte, now time.Time) ([]Certificate, error) {
 	if len(text) > MaxPEM {
-		return nil, fmt.Errorf("a file of certificates has at most %d bytes", MaxPEM)
+		return nil, words.Refuse("too_large", "a file of certificates has at most %d bytes",
+			"証明書のファイルは最大 %d バイトです", MaxPEM)
 	}
 	var all []Certificate
 	for rest := text; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
 			if len(bytes.TrimSpace(rest)) > 0 && len(all) > 0 {
-				return nil, errors.New("there is something after the last certificate")
+				return nil, words.Refuse("no_certificates", "there is something after the last certificate",
+					"最後の証明書の後に余分な内容があります")
 			}
 			break
 		}
 		if block.Type != "CERTIFICATE" {
-			return nil, fmt.Errorf("the file holds a %q; give certificates only, and no key", block.Type)
+			return nil, words.Refuse("no_certificates", "the file holds a %q; give certificates only, and no key",
+				"ファイルに %q が含まれています。証明書だけを指定し、鍵は含めないでください", block.Type)
 		}
 		raw, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("cannot read a certificate: %w", err)
+			return nil, words.Refuse("no_certificates", "cannot read a certificate: %v", "証明書を読み取れません: %v", err)
 		}
 		if err := judge(raw, now); err != nil {
 			return nil, err
 		}
 		if all = append(all, certificateOf(raw)); len(all) > maxInFile {
-			return nil, fmt.Errorf("a file holds at most %d certificates", maxInFile)
+			return nil, words.Refuse("too_large", "a file holds at most %d certificates",
+				"1 つのファイルに含められる証明書は最大 %d 件です", maxInFile)
 		}
 	}
 	if len(all) == 0 {
-		return nil, errors.New("the file holds no certificate in PEM form")
+		return nil, words.Refuse("no_certificates", "the file holds no certificate in PEM form",
+			"ファイルに PEM 形式の証明書がありません")
 	}
 	return all, nil
 }
@@ -108,11 +115,12 @@ func Parse(text []byte, now time.Time) ([]Certificate, error) {
 func judge(c *x509.Certificate, now time.Time) error {
 	who := c.Subject.String()
 	if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < minBits {
-		return fmt.Errorf("the certificate of %s has a key of %d bits; %d are the least", who,
-			key.N.BitLen(), minBits)
+		return words.Refuse("certificate_too_weak", "the certificate of %s has a key of %d bits; %d are the least",
+			"%s の証明書の鍵は %d ビットです。%d ビット以上が必要です", who, key.N.BitLen(), minBits)
 	}
 	if now.After(c.NotAfter) {
-		return fmt.Errorf("the certificate of %s has expired on %s", who, c.NotAfter.UTC().Format(time.DateOnly))
+		return words.Refuse("certificate_expired", "the certificate of %s has expired on %s",
+			"%s の証明書は %s に有効期限が切れています", who, c.NotAfter.UTC().Format(time.DateOnly))
 	}
 	if c.IsCA {
 		return nil
@@ -120,8 +128,9 @@ func judge(c *x509.Certificate, now time.Time) error {
 	own := bytes.Equal(c.RawIssuer, c.RawSubject) &&
 		c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 	if !own {
-		return fmt.Errorf("the certificate of %s is signed by %s: import the certificate of that CA "+
-			"(root or intermediate) instead", who, c.Issuer)
+		return words.Refuse("certificate_of_a_ca", "the certificate of %s is signed by %s: import the certificate of that CA "+
+			"(root or intermediate) instead", "%s の証明書は %s が署名しています。代わりにその CA(ルートまたは中間)の証明書を"+
+			"インポートしてください", who, c.Issuer)
 	}
 	return nil
 }
@@ -141,7 +150,8 @@ func (s *Store) Import(all []Certificate) error {
 			continue
 		}
 		if len(known) >= MaxCertificates {
-			return fmt.Errorf("the trust store holds at most %d certificates", MaxCertificates)
+			return words.Refuse("too_many", "the trust store holds at most %d certificates",
+				"トラストストアに保存できる証明書は最大 %d 件です", MaxCertificates)
 		}
 		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.raw.Raw})
 		if err := atomicfile.Write(s.path(c.Fingerprint), text, 0o600); err != nil {
@@ -211,7 +221,8 @@ func (s *Store) read(fingerprint string) (Certificate, error) {
 func (s *Store) Delete(fingerprint string) (Certificate, error) {
 	prefix := strings.ToLower(strings.ReplaceAll(fingerprint, ":", ""))
 	if len(prefix) < minPrefix {
-		return Certificate{}, fmt.Errorf("give at least %d digits of the fingerprint", minPrefix)
+		return Certificate{}, words.Refuse("bad_fingerprint", "give at least %d digits of the fingerprint",
+			"フィンガープリントは先頭から %d 桁以上を指定してください", minPrefix)
 	}
 	all, err := s.List()
 	if err != nil {
@@ -229,7 +240,8 @@ func (s *Store) Delete(fingerprint string) (Certificate, error) {
 	case 1:
 		return found[0], atomicfile.Remove(s.path(found[0].Fingerprint))
 	}
-	return Certificate{}, errors.New("more than one certificate has a fingerprint that begins so")
+	return Certificate{}, words.Refuse("several_certificates", "more than one certificate has a fingerprint that begins so",
+		"そのフィンガープリントで始まる証明書が複数あります")
 }
 
 // Pool is what a connection is judged by. It is never the machine's own pool, not even when it is empty.
