@@ -84,15 +84,24 @@ func (m *Machine) records() ([]record, error) {
 	return all, nil
 }
 
+// running is the operation under way. Whoever asks about it starts a worker that has died again: what was
+// begun comes to its end, also where the one who began it never asks any more.
 func (m *Machine) running() (vosapi.OperationID, error) {
 	all, err := m.records()
 	if err != nil {
 		return "", err
 	}
 	for _, r := range all {
-		if !r.State.Final() {
-			return r.ID, nil
+		if r.State.Final() {
+			continue
 		}
+		o, err := m.look(r)
+		if err != nil {
+			m.log.Error("an operation's worker cannot be started", "operation", r.ID, "error", err)
+		} else if o.State.Final() {
+			continue
+		}
+		return r.ID, nil
 	}
 	return "", nil
 }
@@ -106,7 +115,7 @@ func (m *Machine) start(id vosapi.OperationID, w vosapi.Work) (vosapi.Operation,
 	defer unlock()
 	known, err := m.record(id)
 	switch {
-	case err == nil && known.Work != w:
+	case err == nil && !same(known.Work, w):
 		return vosapi.Operation{}, &vosapi.Refusal{Code: vosapi.Differs}
 	case err == nil:
 		return m.look(known)
@@ -130,7 +139,16 @@ func (m *Machine) start(id vosapi.OperationID, w vosapi.Work) (vosapi.Operation,
 	if err := m.save(r); err != nil {
 		return vosapi.Operation{}, err
 	}
+	if r.State.Final() {
+		return r.Operation, nil
+	}
 	return r.Operation, m.spawn(id)
+}
+
+// same compares what is to be done. The boot may be another one: who asks again asks in a later one.
+func same(a, b vosapi.Work) bool {
+	a.Boot, b.Boot = "", ""
+	return a == b
 }
 
 // begin judges what can be judged at once.
@@ -166,6 +184,9 @@ func (m *Machine) begin(id vosapi.OperationID, w vosapi.Work) (record, error) {
 			return r, &vosapi.Refusal{Code: vosapi.NoFile}
 		}
 	case vosapi.Restart:
+		if w.Boot != "" && w.Boot != boot { // it has happened
+			r.State, r.Percent, r.Ended = vosapi.Done, 100, &r.Started
+		}
 	}
 	return r, nil
 }

@@ -105,10 +105,20 @@ func (w *worker) end(err error) error {
 	if err := w.save(w.r); err != nil {
 		return err
 	}
-	if w.r.Work.SHA256 != "" && w.r.State != vosapi.Cancelled {
+	if w.r.Work.SHA256 != "" && spent(w.r) {
 		w.drop(w.r.Work.SHA256)
 	}
 	return nil
+}
+
+// spent says whether a file will never be installed again. After a failure that is not the file's own it
+// stays: whoever tries again has nothing to send.
+func spent(r record) bool {
+	if r.State != vosapi.Failed {
+		return r.State == vosapi.Done
+	}
+	return slices.Contains([]vosapi.Code{vosapi.WrongDigest, vosapi.BadBundle, vosapi.WrongProduct,
+		vosapi.WrongVersion, vosapi.NotUpgrade, vosapi.NotPatch, vosapi.Installed}, r.Code)
 }
 
 // leave notes what the end of the operation means for the machine.

@@ -13,6 +13,8 @@
 //	no-return  the next restart never comes back
 //	disk-full  there is no room, while the file is there
 //	cut        the next start of an operation cuts its connection
+//	not-begun  the next start of an operation dies before anything runs: its record is all there is
+//	die        the next operation's runner dies in the middle, and nothing else happens
 //	crash      the next operation is lost in the middle: the machine restarts by itself
 package main
 

@@ -37,7 +37,7 @@ type machine struct {
 	Maintenance   bool       `json:"maintenance"`
 	Reason        int        `json:"reason"`
 	Stopped       []string   `json:"stopped"`
-	RestartNeeded bool       `json:"restartNeeded"`
+	RestartNeeded bool       `json:"restartNeeded"` // Windows: its own flags; VOS: a failed upgrade in this boot
 	DiskFree      int64      `json:"diskFree"`
 	WorkMillis    int        `json:"workMillis"` // how long an operation takes
 	DownMillis    int        `json:"downMillis"` // how long a restart takes
@@ -52,6 +52,8 @@ type operation struct {
 	Detail  string         `json:"detail"`
 	Restart bool           `json:"restart"`
 	Boot    string         `json:"boot"`
+	PID     int            `json:"pid"` // of its runner
+	N       int            `json:"n"`   // the highest is the latest
 	Work    map[string]any `json:"work"`
 	Times   int            `json:"times"` // how often it was really done
 	Started time.Time      `json:"started"`
@@ -61,6 +63,8 @@ func (w operation) text(key string) string {
 	s, _ := w.Work[key].(string)
 	return s
 }
+
+func (m machine) vos() bool { return len(m.Active) > 0 }
 
 func (f folder) path(parts ...string) string {
 	return filepath.Join(append([]string{string(f)}, parts...)...)
@@ -90,13 +94,22 @@ func (f folder) change(do func(*machine) error) error {
 	return err
 }
 
-func (f folder) read() (machine, error) {
-	var m machine
-	err := f.change(func(now *machine) error { m = *now; return errLook })
+func (f folder) read() (m machine, err error) {
+	return m, f.view(func(now *machine) error { m = *now; return nil })
+}
+
+// view holds the machine and leaves it as it is; its operations may be written.
+func (f folder) view(do func(*machine) error) error {
+	err := f.change(func(now *machine) error {
+		if err := do(now); err != nil {
+			return err
+		}
+		return errLook
+	})
 	if errors.Is(err, errLook) {
 		err = nil
 	}
-	return m, err
+	return err
 }
 
 var errLook = errors.New("nothing is changed")
@@ -124,18 +137,6 @@ func (f folder) operation(id string) (operation, error) {
 
 func (f folder) save(o operation) error { return f.write(filepath.Join("operations", o.ID+".json"), o) }
 
-// running is the operation under way in this boot.
-func (f folder) running(boot string) string {
-	names, _ := filepath.Glob(f.path("operations", "*.json"))
-	for _, name := range names {
-		o, err := f.operation(strings.TrimSuffix(filepath.Base(name), ".json"))
-		if err == nil && o.State == "running" && o.Boot == boot {
-			return o.ID
-		}
-	}
-	return ""
-}
-
 // fault takes a fault away, and answers what it says.
 func (f folder) fault(name string) (string, bool) {
 	text, err := os.ReadFile(f.path("faults", name))
@@ -153,41 +154,6 @@ func (f folder) event(what string) {
 	}
 	defer log.Close()
 	fmt.Fprintf(log, "%d %s\n", time.Now().UnixNano(), what)
-}
-
-// begin starts an operation in a process of its own, unless it was started, and answers how it stands.
-func (f folder) begin(id string, work map[string]any) (operation, error) {
-	var o operation
-	cut := false
-	err := f.change(func(m *machine) error {
-		var err error
-		if o, err = f.operation(id); err == nil {
-			return nil
-		}
-		if other := f.running(m.Boot); other != "" {
-			o = operation{ID: id, State: "busy", Detail: other}
-			return nil
-		}
-		o = operation{ID: id, State: "running", Boot: m.Boot, Work: work, Started: time.Now()}
-		if err := f.save(o); err != nil {
-			return err
-		}
-		_, cut = f.fault("cut")
-		self, err := os.Executable()
-		if err != nil {
-			return err
-		}
-		process, err := os.StartProcess(self, []string{"winstand", "run", id}, &os.ProcAttr{
-			Env: os.Environ(), Dir: string(f), Sys: &syscall.SysProcAttr{Setsid: true}})
-		if err != nil {
-			return err
-		}
-		return process.Release()
-	})
-	if cut {
-		f.cut()
-	}
-	return o, err
 }
 
 // remember notes the server of this connection, so that a restart can end it.

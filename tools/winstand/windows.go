@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -43,14 +44,20 @@ func (f folder) powershell(args []string, stdin []byte) (any, error) {
 	return nil, fmt.Errorf("that is no script of the driver")
 }
 
-func (f folder) facts(json.RawMessage) (any, error) {
-	m, err := f.read()
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{"boot": m.Boot, "software": m.Software, "updates": m.Updates,
-		"maintenance": m.Maintenance, "stopped": m.Stopped, "services": 3, "restartNeeded": m.RestartNeeded,
-		"diskFree": f.free(m), "running": f.running(m.Boot)}, nil
+func (f folder) facts(json.RawMessage) (answer any, err error) {
+	err = f.view(func(m *machine) error {
+		running, restart, err := f.standing(m)
+		answer = map[string]any{"boot": m.Boot, "software": m.Software, "updates": m.Updates,
+			"maintenance": m.Maintenance, "stopped": m.Stopped, "services": len(services()),
+			"restartNeeded": m.RestartNeeded || restart, "diskFree": f.free(*m), "running": running}
+		return err
+	})
+	return answer, err
+}
+
+// services are the machine's.
+func services() []string {
+	return []string{"Cisco ICM", "Cisco ICM Diagnostic Framework", "Cisco ICM Logger"}
 }
 
 func (f folder) free(m machine) int64 {
@@ -80,18 +87,15 @@ func (f folder) status(request json.RawMessage) (any, error) {
 	if err := json.Unmarshal(request, &q); err != nil || !idPattern.MatchString(q.ID) {
 		return nil, fmt.Errorf("the id is malformed")
 	}
-	m, err := f.read()
-	if err != nil {
-		return nil, err
+	var o operation
+	err := f.view(func(m *machine) (err error) {
+		o, err = f.look(m, q.ID)
+		return err
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		return operation{ID: q.ID, State: "unknown"}, nil
 	}
-	o, err := f.operation(q.ID)
-	if err != nil {
-		return operation{ID: q.ID, State: "unknown"}, nil //nolint:nilerr // that it is not there is the answer
-	}
-	if o.State == "running" && o.Boot != m.Boot {
-		o.State = "lost"
-	}
-	return o, nil
+	return o, err
 }
 
 func (f folder) digest(request json.RawMessage) (any, error) {

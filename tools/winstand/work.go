@@ -31,50 +31,85 @@ func readInstaller(path string) (installer, bool) {
 
 // work is the process of one operation. It lives on when the connection that began it is gone.
 func (f folder) work(id string) error {
-	o, err := f.operation(id)
-	if err != nil {
-		return err
-	}
-	m, err := f.read()
-	if err != nil {
+	o, m, mine, err := f.mine(id)
+	if err != nil || !mine {
 		return err
 	}
 	kind := o.text("kind")
-	if disturbs(kind, len(m.Active) > 0) {
+	if boot := o.text("boot"); kind == "restart" && boot != "" && boot != m.Boot {
+		o.State = "done"
+		return f.save(o)
+	}
+	if disturbs(kind, m.vos()) {
 		f.event("down " + kind)
 	}
 	if _, ok := f.fault("hang"); ok {
-		select {}
+		forever()
 	}
-	if _, ok := f.fault("crash"); ok {
+	_, dies := f.fault("die")
+	if _, ok := f.fault("crash"); ok || dies {
 		time.Sleep(time.Duration(m.WorkMillis/2) * time.Millisecond)
+		if dies {
+			return nil
+		}
 		return f.restart(m)
-	}
-	if kind != "restart" {
-		time.Sleep(time.Duration(m.WorkMillis) * time.Millisecond)
 	}
 	o.Times++
-	whole := false
-	err = f.change(func(m *machine) error {
-		o.State = "done"
-		f.effect(&o, m, kind)
-		if o.State == "failed" && len(m.Active) > 0 && slices.Contains([]string{"install", "switch", "rollback"}, kind) {
-			m.RestartNeeded = true
+	if kind == "restart" { // it is done when the boot is another one
+		if err := f.save(o); err != nil {
+			return err
 		}
-		m.RestartNeeded = m.RestartNeeded || o.Restart
-		whole = !m.RestartNeeded && !m.Maintenance
-		return f.save(o)
-	})
-	if err != nil {
-		return err
-	}
-	if o.State == "done" && (kind == "restart" && o.text("boot") != "skip" || o.Code == 1641) {
 		return f.restart(m)
 	}
-	if whole && kind != "restart" {
+	time.Sleep(time.Duration(m.WorkMillis) * time.Millisecond)
+	return f.finish(o, m, kind)
+}
+
+// finish is the end of run.ps1.
+func (f folder) finish(o operation, m machine, kind string) error {
+	whole := false
+	err := f.change(func(m *machine) error {
+		o.State = "done"
+		f.effect(&o, m, kind)
+		if m.vos() {
+			f.leave(&o, m, kind)
+		}
+		if err := f.save(o); err != nil {
+			return err
+		}
+		_, restart, err := f.standing(m)
+		whole = !restart && !m.RestartNeeded && !m.Maintenance
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case o.State == "done" && o.Code == 1641:
+		return f.restart(m)
+	case whole:
 		f.event("up")
 	}
 	return nil
+}
+
+// leave is what the agent of a VOS machine does after an operation: a failed upgrade, switch or rollback
+// wants a restart, and a file stays until it is installed.
+func (f folder) leave(o *operation, m *machine, kind string) {
+	o.Restart = false
+	if o.State == "failed" && o.Boot == m.Boot && slices.Contains([]string{"install", "switch", "rollback"}, kind) {
+		m.RestartNeeded = true
+	}
+	if digest := o.text("sha256"); digest != "" && o.State == "done" {
+		_ = os.Remove(f.path("files", digest))
+		_ = os.Remove(f.path("files", digest+".json"))
+	}
+}
+
+// forever waits for somebody who ends this process.
+func forever() {
+	for {
+		time.Sleep(time.Hour)
+	}
 }
 
 func disturbs(kind string, vos bool) bool {
@@ -83,7 +118,7 @@ func disturbs(kind string, vos bool) bool {
 
 func (f folder) effect(o *operation, m *machine, kind string) {
 	said := 0
-	if text, ok := f.fault("exit"); ok && kind != "restart" {
+	if text, ok := f.fault("exit"); ok {
 		said, _ = strconv.Atoi(text)
 	}
 	if good := said == 0 || said == 3010 || said == 1641; good {
@@ -106,7 +141,7 @@ func (f folder) succeed(o *operation, m *machine, kind string) {
 	name, _ := file["name"].(string)
 	switch kind {
 	case "patch", "install":
-		if len(m.Active) > 0 { // VOS
+		if m.vos() {
 			m.Inactive = []string{o.text("version")}
 			return
 		}
@@ -128,25 +163,22 @@ func (f folder) succeed(o *operation, m *machine, kind string) {
 		m.Software, o.Code = left, 3010
 	case "updates":
 		m.Updates, m.Available, o.Restart = append(m.Updates, m.Available...), nil, len(m.Available) > 0
+		m.RestartNeeded = m.RestartNeeded || o.Restart
 	case "remove-update":
-		m.Updates, o.Code = without(m.Updates, o.text("kb")), 3010
+		m.Updates, m.RestartNeeded, o.Code = without(m.Updates, o.text("kb")), true, 3010
 	case "services":
 		m.Stopped = nil
 	case "enter":
 		reason, _ := o.Work["reason"].(float64)
-		m.Maintenance, m.Reason = true, int(reason)
+		m.Maintenance, m.Reason, m.Stopped = true, int(reason), services()
 	case "leave":
-		m.Maintenance = false
+		m.Maintenance, m.Stopped = false, nil
 	case "patch-install":
 		m.Active = append(m.Active, o.text("version"))
 	case "patch-rollback":
 		m.Active = m.Active[:len(m.Active)-1]
 	case "switch", "rollback":
 		m.Active, m.Inactive = m.Inactive, m.Active
-	case "restart":
-		if boot := o.text("boot"); boot != "" && boot != m.Boot {
-			o.Work["boot"] = "skip"
-		}
 	}
 }
 
@@ -159,7 +191,7 @@ func (f folder) restart(m machine) error {
 	time.Sleep(20 * time.Millisecond) // the answer is on its way
 	f.cut()
 	if _, ok := f.fault("no-return"); ok {
-		select {}
+		forever()
 	}
 	time.Sleep(time.Duration(m.DownMillis) * time.Millisecond)
 	err := f.change(func(m *machine) error {

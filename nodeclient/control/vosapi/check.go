@@ -53,7 +53,7 @@ func (q Request) parts() error {
 func (w Work) valid() bool {
 	needsFile := w.Kind == Install || w.Kind == PatchInstall
 	return slices.Contains(Kinds(), w.Kind) && needsFile == (w.SHA256 != "") &&
-		(!needsFile || w.SHA256.Valid())
+		(!needsFile || w.SHA256.Valid()) && (w.Boot == "" || w.Kind == Restart && plain(w.Boot))
 }
 
 // check refuses what no machine of this protocol says: too much of anything, or what would steer a

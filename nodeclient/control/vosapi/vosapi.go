@@ -139,6 +139,7 @@ type Work struct {
 	SHA256  Digest         `json:"sha256,omitempty"`  // the file, of Install and PatchInstall
 	Version compat.Version `json:"version,omitempty"` // what it leads to, or the patch it takes away; checked where given
 	Active  compat.Version `json:"active,omitempty"`  // what must be active; checked where given
+	Boot    string         `json:"boot,omitempty"`    // Restart: only in this boot; in another one it has happened
 }
 
 // Key is a control node's public key.

@@ -68,9 +68,10 @@ func (m *Machine) Facts(ctx context.Context) (target.Facts, error) {
 	if a.Facts == nil {
 		return target.Facts{}, target.Fail("answer", "facts")
 	}
-	f := target.Facts{Boot: a.Facts.BootID, Active: side(a.Facts.Active), Maintenance: a.Facts.Maintenance,
-		Serving: a.Facts.Healthy && !a.Facts.Maintenance, Trouble: a.Facts.HealthDetail,
-		RestartNeeded: a.Facts.RestartNeeded, DiskFree: a.Facts.DiskFree, Running: string(a.Facts.Running), Packages: a.Facts.Packages}
+	f := target.Facts{Boot: a.Facts.BootID, Active: side(a.Facts.Active), Packages: a.Facts.Packages,
+		Maintenance: a.Facts.Maintenance, Serving: a.Facts.Healthy && !a.Facts.Maintenance,
+		Trouble: a.Facts.HealthDetail, RestartNeeded: a.Facts.RestartNeeded, DiskFree: a.Facts.DiskFree,
+		Running: string(a.Facts.Running)}
 	if a.Facts.Inactive != nil {
 		inactive := side(*a.Facts.Inactive)
 		f.Inactive = &inactive
@@ -123,6 +124,9 @@ func (m *Machine) Do(ctx context.Context, w target.Work) (target.Outcome, error)
 	work := &vosapi.Work{Kind: kind, Version: w.Version, Active: w.Active}
 	if w.File != nil {
 		work.SHA256 = vosapi.Digest(w.File.SHA256)
+	}
+	if w.Kind == target.Restart {
+		work.Boot = w.Boot
 	}
 	id := vosapi.OperationID(w.ID)
 	a, err := m.ask(ctx, vosapi.Request{Verb: vosapi.Start, Operation: id, Work: work})

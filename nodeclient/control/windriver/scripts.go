@@ -25,13 +25,28 @@ const (
 	Runner Script = "run"
 )
 
+// common stands before every script but Begin: one rule for who may touch an operation, and how it stands.
+const common Script = "common"
+
 // Text is the script's text.
 func (s Script) Text() (string, error) {
+	before := []byte(nil)
+	if s != Begin {
+		var err error
+		if before, err = common.file(); err != nil {
+			return "", err
+		}
+	}
+	text, err := s.file()
+	return string(before) + string(text), err
+}
+
+func (s Script) file() ([]byte, error) {
 	text, err := embedded.ReadFile("scripts/" + string(s) + ".ps1")
 	if err != nil {
-		return "", fmt.Errorf("cannot read the script %s: %w", s, err)
+		return nil, fmt.Errorf("cannot read the script %s: %w", s, err)
 	}
-	return string(text), nil
+	return text, nil
 }
 
 // Command is the only command that ever runs on a Windows machine. cmd.exe takes at most 8191

@@ -53,7 +53,7 @@ type software struct {
 // answer is what the script of facts says.
 type answer struct {
 	Boot          string     `json:"boot"`
-	Software      []software `json:"software"` // the oldest first
+	Software      []software `json:"software"`
 	Updates       []string   `json:"updates"`
 	Maintenance   bool       `json:"maintenance"`
 	Stopped       []string   `json:"stopped"`
@@ -158,7 +158,10 @@ func sides(all []program) (target.Side, *target.Side) {
 		}
 	}
 	slices.SortFunc(releases, compat.Version.Compare)
-	side := func(v compat.Version) target.Side { return target.Side{Version: v, Patches: patches[v]} }
+	side := func(v compat.Version) target.Side {
+		slices.SortFunc(patches[v], compat.Version.Compare) // the list of programs has their days only
+		return target.Side{Version: v, Patches: patches[v]}
+	}
 	switch n := len(releases); n {
 	case 0:
 		return target.Side{}, nil

@@ -1,11 +1,7 @@
-param($q)
-$base = Join-Path $env:ProgramData 'ConnectHub\Orchestration'
-$os = Get-CimInstance Win32_OperatingSystem
 $keys = 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\*',
   'HKLM:\SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\Uninstall\*'
 $software = @(Get-ItemProperty $keys -ErrorAction SilentlyContinue |
   Where-Object { $_.Publisher -like 'Cisco*' -and $_.DisplayName } |
-  Sort-Object InstallDate |
   ForEach-Object { @{ name = [string]$_.DisplayName; version = [string]$_.DisplayVersion } })
 $services = @(Get-CimInstance Win32_Service |
   Where-Object { $_.StartMode -eq 'Auto' -and $_.DisplayName -like 'Cisco*' })
@@ -13,12 +9,12 @@ $stopped = @($services | Where-Object { $_.State -ne 'Running' } | ForEach-Objec
 $pending = (Test-Path 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending') -or
   (Test-Path 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired')
 $running = ''
-foreach ($f in @(Get-ChildItem (Join-Path $base 'operations\*.json') -ErrorAction SilentlyContinue)) {
-  $o = Get-Content -Raw -LiteralPath $f.FullName | ConvertFrom-Json
+foreach ($o in @(Alone { Get-ChildItem (Join-Path $folder '*.json') | ForEach-Object { Look $_.FullName } })) {
   if ($o.state -eq 'running') { $running = [string]$o.id }
+  if ($o.restart -and $o.boot -eq $boot) { $pending = $true }
 }
 @{
-  boot = $os.LastBootUpTime.ToUniversalTime().ToString('o')
+  boot = $boot
   software = $software
   updates = @(Get-HotFix | ForEach-Object { [string]$_.HotFixID })
   maintenance = (Test-Path (Join-Path $base 'maintenance'))

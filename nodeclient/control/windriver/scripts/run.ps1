@@ -1,13 +1,18 @@
-$base = Join-Path $env:ProgramData 'ConnectHub\Orchestration'
-$id = (Get-Content -LiteralPath (Join-Path $base 'next')).Trim()
-$file = Join-Path $base ('operations\' + $id + '.json')
-$o = Get-Content -Raw -LiteralPath $file | ConvertFrom-Json
+# An operation belongs to one runner: one that comes late does nothing.
+$o = Alone {
+  $id = ([IO.File]::ReadAllText((Join-Path $base 'next'))).Trim()
+  $next = Read (Join-Path $folder ($id + '.json'))
+  if ($next.state -eq 'running' -and ($next.pid -le 0 -or $next.pid -eq $PID)) {
+    $next.pid = $PID
+    Save $next (Join-Path $folder ($id + '.json'))
+    $next
+  }
+}
+if (-not $o) { exit }
+$file = Join-Path $folder ($o.id + '.json')
 $w = $o.work
 function Finish($state, $code, $detail, $restart) {
-  $o.state = $state; $o.code = $code; $o.detail = [string]$detail; $o.restart = [bool]$restart
-  $part = $file + '.part'
-  Set-Content -LiteralPath $part -Value ($o | ConvertTo-Json -Depth 6 -Compress) -Encoding UTF8
-  Move-Item -Force -LiteralPath $part -Destination $file
+  $o.state = $state; $o.code = [int]$code; $o.detail = [string]$detail; $o.restart = [bool]$restart
 }
 function Ended($code) {
   if (0, 3010, 1641 -contains $code) { Finish 'done' $code '' ($code -ne 0) }
@@ -57,10 +62,14 @@ try {
       Cisco | Start-Service; Finish 'done' 0 '' $false
     }
     'restart' {
-      Finish 'done' 0 '' $false
-      $boot = (Get-CimInstance Win32_OperatingSystem).LastBootUpTime.ToUniversalTime().ToString('o')
-      if ($boot -eq $w.boot) { Restart-Computer -Force }
+      if ($w.boot -and $w.boot -ne $boot) { Finish 'done' 0 '' $false; break }
+      Restart-Computer -Force
+      Start-Sleep -Seconds 1800
+      Finish 'failed' 1 'the machine did not restart' $false
     }
     default { Finish 'failed' 1 'the operation is unknown' $false }
   }
 } catch { Finish 'failed' 1 $_.Exception.Message $false }
+for ($turn = 1; $turn -le 20; $turn++) {
+  try { Alone { Save $o $file }; break } catch { Start-Sleep -Seconds 3 }
+}
