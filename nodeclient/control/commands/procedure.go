@@ -22,7 +22,6 @@ import (
 // procedureFlags are those of every command that begins a procedure.
 type procedureFlags struct {
 	nodeFlags
-	turnFlags
 	Yes    bool `help:"Go on with the nodes that remain, and through every confirmation, without asking."`
 	NoWait bool `help:"Begin the procedure and do not wait for its end; see show in-progress."`
 	JSON   bool `help:"As JSON; needs --yes."`
@@ -54,10 +53,6 @@ func (f procedureFlags) begin(s *console.Session, kind procedure.Kind) (*work, e
 		return nil, err
 	}
 	if err := notInterrupted(s); err != nil {
-		w.end()
-		return nil, err
-	}
-	if err := f.takeTurn(s, w.hold); err != nil {
 		w.end()
 		return nil, err
 	}

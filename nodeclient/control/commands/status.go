@@ -155,7 +155,6 @@ func (c showInProgress) Run(s *console.Session) error {
 }
 
 type resumeCommand struct {
-	turnFlags
 	Yes    bool `help:"Without asking."`
 	NoWait bool `help:"Do not wait for the end; see show in-progress."`
 	JSON   bool `help:"As JSON; needs --yes."`
@@ -177,9 +176,6 @@ func (c resumeCommand) Run(s *console.Session) error {
 	defer w.end()
 	state, err := lastOpen(s)
 	if err != nil {
-		return err
-	}
-	if err := c.takeTurn(s, hold); err != nil {
 		return err
 	}
 	if !c.JSON {
