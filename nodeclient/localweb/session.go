@@ -29,6 +29,9 @@ const (
 	wrongBurstAll = 30
 	wrongEveryAll = 2 * time.Second
 
+	// quiet is how long a network has not been wrong that is looked at though others use up the budget.
+	quiet = time.Hour
+
 	maxRemotes  = 1024
 	idLength    = 64
 	formSubject = "form:"
@@ -162,20 +165,30 @@ func setCookie(w http.ResponseWriter, id string) {
 }
 
 // attempts slows down whoever guesses passwords. Only wrong ones count, so that nobody is locked
-// out by being right; and one is checked at a time, because each costs memory on purpose.
+// out by being right; and one is checked at a time, because each costs memory on purpose. All networks
+// together have a budget of wrong ones. Where some have used it up, a network that has been right
+// before, or not wrong for long, is looked at all the same: strangers lock out nobody but themselves. So
+// an hour has room for as many guesses as the budget and one each of maxRemotes networks.
 type attempts struct {
 	now  func() time.Time
 	turn chan struct{}
 
-	mu    sync.Mutex
+	// of whoever has the turn
 	all   *rate.Limiter
-	byNet map[netip.Prefix]*rate.Limiter
+	byNet map[netip.Prefix]*guesser
+}
+
+// guesser is what is known of one network.
+type guesser struct {
+	limit *rate.Limiter
+	wrong time.Time // the last time
+	right bool      // ever
 }
 
 func newAttempts(now func() time.Time) *attempts {
 	return &attempts{now: now, turn: make(chan struct{}, 1),
 		all:   rate.NewLimiter(rate.Every(wrongEveryAll), wrongBurstAll),
-		byNet: map[netip.Prefix]*rate.Limiter{}}
+		byNet: map[netip.Prefix]*guesser{}}
 }
 
 // check answers whether the password was right, and whether it was looked at.
@@ -186,39 +199,46 @@ func (a *attempts) check(ctx context.Context, r *http.Request, right func() bool
 	case <-ctx.Done():
 		return false, false
 	}
-	one := a.limiter(r)
-	if one == nil || one.TokensAt(a.now()) < 1 || a.all.TokensAt(a.now()) < 1 {
+	one, now := a.of(network(r)), a.now()
+	if one == nil || one.limit.TokensAt(now) < 1 ||
+		a.all.TokensAt(now) < 1 && !one.right && !one.quiet(now) {
 		return false, false
 	}
 	if right() {
+		one.right = true
 		return true, true
 	}
-	one.AllowN(a.now(), 1)
-	a.all.AllowN(a.now(), 1)
+	one.wrong = a.now()
+	one.limit.AllowN(one.wrong, 1)
+	a.all.AllowN(one.wrong, 1)
 	return false, true
 }
 
-// limiter is the one of a network, or nil where too many networks have guessed wrong lately.
-func (a *attempts) limiter(r *http.Request) *rate.Limiter {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	from := network(r)
-	if l, ok := a.byNet[from]; ok {
-		return l
+func (g *guesser) quiet(now time.Time) bool {
+	return g.wrong.IsZero() || now.Sub(g.wrong) >= quiet
+}
+
+// of is what is known of a network, or nil where too many others have guessed wrong lately.
+func (a *attempts) of(from netip.Prefix) *guesser {
+	if g, ok := a.byNet[from]; ok {
+		return g
 	}
-	if len(a.byNet) >= maxRemotes {
-		for other, l := range a.byNet {
-			if l.TokensAt(a.now()) >= wrongBurst {
+	for _, also := range []bool{false, true} { // those that were right go last
+		if len(a.byNet) < maxRemotes {
+			break
+		}
+		for other, g := range a.byNet {
+			if g.quiet(a.now()) && g.right == also {
 				delete(a.byNet, other)
 			}
 		}
-		if len(a.byNet) >= maxRemotes {
-			return nil
-		}
 	}
-	l := rate.NewLimiter(rate.Every(wrongEvery), wrongBurst)
-	a.byNet[from] = l
-	return l
+	if len(a.byNet) >= maxRemotes {
+		return nil
+	}
+	g := &guesser{limit: rate.NewLimiter(rate.Every(wrongEvery), wrongBurst)}
+	a.byNet[from] = g
+	return g
 }
 
 // network is whom wrong passwords are counted for: an address, or the /64 of an IPv6 one.

@@ -55,7 +55,8 @@ func (d *Desk) pinnable(c, before Cluster) error {
 			return err
 		}
 		_, had := Find([]Cluster{before}, n.Name)
-		if !bytes.Equal(known.Marshal(), key.Marshal()) && !(had && before.owns(by)) {
+		may := had && before.owns(by)
+		if !may && !bytes.Equal(known.Marshal(), key.Marshal()) {
 			return models.Conflict("host_key_differs", n.Name)
 		}
 	}
