@@ -342,13 +342,14 @@ func (n *node) newAgent(alone bool) (*agent.Agent, error) {
 		Revive: func(ctx context.Context) error { return ensureSupervisor(ctx, n.dir) }})
 }
 
-// orchestrating names the procedure or the download that runs on this node. What cannot be looked at
-// counts as none: it must not keep the cluster from its upgrades for ever.
+// orchestrating names the procedure or the download that runs on this node. A lock that cannot be looked
+// at counts as held: nobody knows what a stop would cut off.
 func (n *node) orchestrating() string {
 	for _, kind := range gate.Kinds() {
 		note, busy, err := gate.Busy(n.dir, kind)
 		if err != nil {
 			n.e.log.Error("lock not seen", "kind", kind, "err", err)
+			return fmt.Sprintf("%s, perhaps: its lock cannot be read", kind)
 		}
 		if busy {
 			return fmt.Sprintf("%s %s %d", kind, note.What, note.Since.UnixNano())

@@ -1,10 +1,8 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -13,11 +11,16 @@ import (
 	"connecthub/nodeclient/control/keys"
 	"connecthub/nodeclient/control/procedure"
 	"connecthub/nodeclient/control/replica"
+	"connecthub/nodeclient/control/turn"
 	"connecthub/nodeclient/enroll"
 )
 
-// followEvery is how far a subscriber may be behind its publisher.
-const followEvery = 2 * time.Second
+const (
+	// followEvery is how far a subscriber may be behind its publisher.
+	followEvery = 2 * time.Second
+	// followSoon is how soon it asks again while a procedure of its publisher waits for it.
+	followSoon = 100 * time.Millisecond
+)
 
 // replica is this node's side of the replication.
 func (n *node) replica() *replica.Node {
@@ -25,20 +28,24 @@ func (n *node) replica() *replica.Node {
 		Key: func() (keys.Public, error) {
 			c := n.settings()
 			return keys.OwnPublic(n.dir, c.Role, c.FQDN)
-		}, Status: n.controlStatus, Now: n.e.now})
+		}, Status: n.controlStatus, Now: n.e.now,
+		Members: func() ([]models.FQDN, error) { return enroll.Members(n.dir) }})
 }
 
 // replicas is how the publisher answers its subscribers.
-func (n *node) replicas() enroll.PeerHandler {
+func (n *node) replicas() []enroll.PeerHandler {
 	r := n.replica()
-	return enroll.PeerHandler{Path: replica.Path, Limit: replica.MaxRequest,
+	return []enroll.PeerHandler{answering(replica.Path, r.Answer), answering(replica.TurnPath, r.Turn)}
+}
+
+func answering[In, Out any](path string, answer func(models.FQDN, In) (Out, error)) enroll.PeerHandler {
+	return enroll.PeerHandler{Path: path, Limit: replica.MaxRequest,
 		Answer: func(_ context.Context, member models.FQDN, body []byte) (any, error) {
-			var in replica.Request
-			dec := json.NewDecoder(bytes.NewReader(body))
-			if err := dec.Decode(&in); err != nil {
+			var in In
+			if err := json.Unmarshal(body, &in); err != nil {
 				return nil, fmt.Errorf("cannot read the request: %w", err)
 			}
-			return r.Answer(member, in)
+			return answer(member, in)
 		}}
 }
 
@@ -63,7 +70,11 @@ func (n *node) replicate(ctx context.Context) error {
 			n.e.log.Warn("not replicated", "error", err)
 		}
 		said = text
-		pause(ctx, followEvery)
+		if err == nil && r.Soon() {
+			pause(ctx, followSoon)
+		} else {
+			pause(ctx, followEvery)
+		}
 	}
 }
 
@@ -71,12 +82,11 @@ func (n *node) replicate(ctx context.Context) error {
 func (n *node) controlStatus() (replica.Status, error) {
 	s := replica.Status{Node: n.settings().FQDN, Version: installedVersion(n.slots),
 		At: n.e.now().UTC()}
-	last, err := procedure.Last(n.dir)
-	switch {
-	case errors.Is(err, procedure.ErrNone):
-	case err != nil:
+	var err error
+	if s.Doing, err = turn.Own(n.dir); err != nil {
 		return s, err
-	default:
+	}
+	if last, err := procedure.Last(n.dir); err == nil { // a journal that is damaged holds nothing up
 		s.Operation = operationOf(last)
 	}
 	note, busy, err := gate.Busy(n.dir, gate.Orchestration)

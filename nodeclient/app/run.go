@@ -66,7 +66,7 @@ func (r runCommand) Run(e *env) error {
 	g.Go(func() error { return page.Run(ctx) })
 	switch n.enrollment.Config().Role {
 	case models.Publisher:
-		g.Go(func() error { return n.enrollment.ServePeers(ctx, n.replicas()) })
+		g.Go(func() error { return n.enrollment.ServePeers(ctx, n.replicas()...) })
 	case models.Subscriber:
 		g.Go(func() error { return n.enrollment.FollowPublisher(ctx, n.note) })
 		g.Go(func() error { return n.replicate(ctx) })

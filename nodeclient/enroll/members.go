@@ -61,8 +61,10 @@ func (e *Enrollment) forMembers(h PeerHandler) http.HandlerFunc {
 }
 
 // peerClient speaks with the publisher as the member that this subscriber is.
-func (e *Enrollment) peerClient() (*http.Client, error) {
-	folder := filepath.Join(e.o.Dir, clusterDir)
+func (e *Enrollment) peerClient() (*http.Client, error) { return memberClient(e.o.Dir, e.config) }
+
+func memberClient(dir string, c Config) (*http.Client, error) {
+	folder := filepath.Join(dir, clusterDir)
 	cert, err := tls.LoadX509KeyPair(filepath.Join(folder, certFile), filepath.Join(folder, certKeyFile))
 	if err != nil {
 		return nil, fmt.Errorf("cannot reach the cluster: %w", err)
@@ -78,7 +80,7 @@ func (e *Enrollment) peerClient() (*http.Client, error) {
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: pool,
 			Certificates: []tls.Certificate{cert}},
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if to, ok := e.config.Dial[string(e.config.Publisher)]; ok {
+			if to, ok := c.Dial[string(c.Publisher)]; ok {
 				address = to
 			}
 			return dialer.DialContext(ctx, network, address)
@@ -89,11 +91,17 @@ func (e *Enrollment) peerClient() (*http.Client, error) {
 // and reads at most limit bytes into out.
 func (e *Enrollment) AskPublisher(path string, limit int64) (
 	func(ctx context.Context, in, out any) error, error) {
-	peer, err := e.peerClient()
+	return AskPublisher(e.o.Dir, e.config, path, limit)
+}
+
+// AskPublisher is the same for a command, which runs beside the subscriber's agent.
+func AskPublisher(dir string, c Config, path string, limit int64) (
+	func(ctx context.Context, in, out any) error, error) {
+	peer, err := memberClient(dir, c)
 	if err != nil {
 		return nil, err
 	}
-	address := "https://" + net.JoinHostPort(string(e.config.Publisher), "8446") + path
+	address := "https://" + net.JoinHostPort(string(c.Publisher), "8446") + path
 	return func(ctx context.Context, in, out any) error {
 		return peerPost(ctx, peer, address, limit, in, out)
 	}, nil

@@ -126,7 +126,7 @@ type downloadWorker struct {
 
 // Run downloads under the lock that it was handed.
 func (w downloadWorker) Run(s *console.Session) error {
-	hold, err := gate.Inherit(inheritedFD, gate.Download)
+	hold, err := gate.Inherit(s.Dir, inheritedFD, gate.Download)
 	if err != nil {
 		return err
 	}

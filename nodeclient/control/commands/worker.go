@@ -26,7 +26,7 @@ type conductCommand struct {
 
 // Run goes through a procedure under the lock that it was handed.
 func (c conductCommand) Run(s *console.Session) error {
-	hold, err := gate.Inherit(lockFile, gate.Orchestration)
+	hold, err := gate.Inherit(s.Dir, lockFile, gate.Orchestration)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,11 @@ func (c conductCommand) conduct(s *console.Session, j *procedure.Journal) error 
 		return err
 	}
 	log := logs.To(s.Dir, logs.Procedure).With("procedure", c.ID)
-	run := &conduct.Conductor{Journal: j, Open: open, Now: s.Now, Log: log,
+	turn, err := watch(s)
+	if err != nil {
+		return err
+	}
+	run := &conduct.Conductor{Journal: j, Open: open, Now: s.Now, Log: log, Turn: turn,
 		Local: func(f target.File) string { return catalogue.Local(s.Dir, f.SHA256, f.Path) },
 		Stage: func(state procedure.State, stage int) {
 			log.Info("stage ended", "stage", stageName(state.Plan.Stages[stage]))

@@ -28,6 +28,9 @@ type Conductor struct {
 	Local   func(target.File) string                     // where a file is on this node
 	Now     func() time.Time
 	Log     *slog.Logger
+	// Turn is asked before each step that disturbs a machine: an error leaves the machine as it is. It may
+	// be nil.
+	Turn func(ctx context.Context) error
 	// Stage is told when a stage has ended; it may be nil.
 	Stage func(s procedure.State, stage int)
 

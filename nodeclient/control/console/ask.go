@@ -67,13 +67,14 @@ func (s *Session) Confirm(question, flag string, given bool) error {
 func (s *Session) line() (string, error) {
 	var b strings.Builder
 	one := make([]byte, 1)
+	read := s.reader(s.In)
 	for b.Len() < maxLine {
-		n, err := s.In.Read(one)
+		n, err := read(one)
 		if n == 1 && one[0] == '\n' {
 			return strings.TrimSpace(b.String()), nil
 		}
 		if err != nil {
-			return "", fmt.Errorf("cannot read the answer: %w", err)
+			return "", unread("answer", err)
 		}
 		_, _ = b.Write(one[:n])
 	}
@@ -104,8 +105,9 @@ func (s *Session) Secret(prompt, flag, file string) (string, error) {
 func (s *Session) line1(f *os.File) (string, error) {
 	var b strings.Builder
 	one := make([]byte, 1)
+	read := s.reader(f)
 	for b.Len() <= maxLine {
-		n, err := f.Read(one)
+		n, err := read(one)
 		if n == 1 && one[0] != '\n' {
 			_ = b.WriteByte(one[0])
 			continue
@@ -114,7 +116,7 @@ func (s *Session) line1(f *os.File) (string, error) {
 			return strings.TrimRight(b.String(), "\r"), nil
 		}
 		if err != nil {
-			return "", fmt.Errorf("cannot read the secret: %w", err)
+			return "", unread("secret", err)
 		}
 	}
 	return "", Refuse("answer_too_long", "the secret is too long", "入力が長すぎます")
@@ -134,9 +136,10 @@ func (s *Session) hidden(prompt string) (string, error) {
 	_, _ = fmt.Fprint(s.Err, prompt+": ")
 	var typed []byte
 	one := make([]byte, 1)
+	read := s.reader(s.In)
 	for len(typed) < maxLine {
-		if _, err := io.ReadFull(s.In, one); err != nil {
-			return "", fmt.Errorf("cannot read the password: %w", err)
+		if n, err := read(one); n < 1 {
+			return "", unread("password", errors.Join(err, io.ErrUnexpectedEOF))
 		}
 		switch c := one[0]; {
 		case c == '\r' || c == '\n':

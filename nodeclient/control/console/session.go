@@ -44,7 +44,15 @@ type Session struct {
 	ByHand func(s *Session, work models.HandWork, withoutPermit bool) error
 	// DiskSize is how large the disk is that holds a folder.
 	DiskSize func(dir string) (int64, error)
+	// Patience is how long a prompt waits while this session holds a lock that others wait for; 0:
+	// Patience.
+	Patience time.Duration
+
+	hold *gate.Hold
 }
+
+// Patience is how long a forgotten prompt may keep the node from its nightly download and from upgrades.
+const Patience = 10 * time.Minute
 
 // Common are the flags of every command. They stand on the branches of the tree, so that a command of
 // any depth has them.
@@ -154,6 +162,9 @@ func (s *Session) Begin(kind gate.Kind, what string) (*gate.Hold, error) {
 			"%s でアップグレードまたは手動作業が行われています。終了後に実行してください", open.Holder)
 		refusal.Err = err
 		return nil, refusal
+	}
+	if err == nil {
+		s.hold = hold
 	}
 	return hold, busy(err)
 }

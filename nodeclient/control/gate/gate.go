@@ -38,7 +38,18 @@ type Note struct {
 	What  string    `json:"what"`
 	Who   string    `json:"who"`
 	Since time.Time `json:"since"`
+	// Procedure is how far it is towards disturbing machines; empty where it never will.
+	Procedure Procedure `json:"procedure,omitempty"`
 }
+
+// Procedure is how far a holder is towards disturbing machines.
+type Procedure string
+
+// The stages.
+const (
+	Asked Procedure = "asked" // whether another control node does
+	Begun Procedure = "begun"
+)
 
 // BusyError is ErrBusy with what the other one says of itself.
 type BusyError struct {
@@ -111,11 +122,21 @@ func (h *Hold) alone(dir string, kind Kind) error {
 	return nil
 }
 
-// Inherit is the lock that a parent handed to this process as an open file.
-func Inherit(fd uintptr, kind Kind) (*Hold, error) {
+// Inherit is the lock of a node's folder that a parent handed to this process as an open file. It refuses
+// any other file, which would lock nothing.
+func Inherit(dir string, fd uintptr, kind Kind) (*Hold, error) {
 	f := os.NewFile(fd, string(kind))
 	if f == nil {
 		return nil, fmt.Errorf("no lock of kind %s was handed over", kind)
+	}
+	given, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("no lock of kind %s was handed over: %w", kind, err)
+	}
+	own, err := os.Stat(path(dir, kind))
+	if err != nil || !os.SameFile(given, own) {
+		_ = f.Close()
+		return nil, errors.Join(fmt.Errorf("what was handed over is not the lock %s", path(dir, kind)), err)
 	}
 	if err := lock(fd, unix.F_WRLCK); err != nil {
 		_ = f.Close()
@@ -134,14 +155,28 @@ func (h *Hold) Say(n Note) error {
 	if len(text) > maxNote {
 		return errors.New("the lock's note is too long")
 	}
-	if err := h.file.Truncate(0); err != nil {
+	info, err := h.file.Stat()
+	if err != nil {
 		return fmt.Errorf("cannot write the lock's note: %w", err)
+	}
+	for int64(len(text)) < min(info.Size(), maxNote) { // in one write: nobody reads half of it
+		text = append(text, ' ')
 	}
 	if _, err := h.file.WriteAt(text, 0); err != nil {
 		return fmt.Errorf("cannot write the lock's note: %w", err)
 	}
 	return nil
 }
+
+// Mark says how far the holder is towards disturbing machines. The rest of its note stays.
+func (h *Hold) Mark(p Procedure) error {
+	n := read(h.file)
+	n.Procedure = p
+	return h.Say(n)
+}
+
+// Held says whether this process still has the lock.
+func (h *Hold) Held() bool { return h.file.Fd() != ^uintptr(0) }
 
 // File is what a worker inherits; the lock stays held while either has it open.
 func (h *Hold) File() *os.File { return h.file }

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"connecthub/nodeclient/control/gate"
 )
@@ -18,7 +21,7 @@ const actAsHolder = "CONNECTHUB_TEST_HOLDS_A_LOCK"
 // TestMain is also a worker that inherited a lock and never frees it by itself.
 func TestMain(m *testing.M) {
 	if os.Getenv(actAsHolder) != "" {
-		if _, err := gate.Inherit(3, gate.Orchestration); err != nil {
+		if _, err := gate.Inherit(os.Getenv(actAsHolder), 3, gate.Orchestration); err != nil {
 			os.Exit(1)
 		}
 		_, _ = os.Stdout.WriteString("held\n")
@@ -103,7 +106,7 @@ func TestAWorkerKeepsTheLockAfterItsParentAndFreesItWhenItIsKilled(t *testing.T)
 	dir := t.TempDir()
 	h := take(t, dir, gate.Orchestration, "upgrade")
 	worker := exec.Command(os.Args[0])
-	worker.Env = append(os.Environ(), actAsHolder+"=1")
+	worker.Env = append(os.Environ(), actAsHolder+"="+dir)
 	worker.ExtraFiles = []*os.File{h.File()}
 	in, err := worker.StdinPipe()
 	if err != nil {
@@ -184,7 +187,54 @@ func TestAnOrchestrationAndADownloadNeverRunTogether(t *testing.T) {
 
 func TestALockThatIsNotHeldCannotBeInherited(t *testing.T) {
 	t.Parallel()
-	if _, err := gate.Inherit(1<<20, gate.Download); err == nil {
+	dir := t.TempDir()
+	if _, err := gate.Inherit(dir, 1<<20, gate.Download); err == nil {
 		t.Error("a file that is not open passed for a lock")
+	}
+	take(t, dir, gate.Orchestration, "x").Release()
+	take(t, dir, gate.Download, "x").Release()
+	for _, other := range []string{filepath.Join(dir, "other"), filepath.Join(dir, "control", "download.lock")} {
+		fd, err := unix.Open(other, unix.O_CREAT|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := gate.Inherit(dir, uintptr(fd), gate.Orchestration); err == nil {
+			t.Errorf("%s passed for the lock", other)
+		}
+	}
+}
+
+// TestANoteIsReadWholeOrNotAtAll reads while a holder goes on.
+func TestANoteIsReadWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	h := take(t, dir, gate.Orchestration, strings.Repeat("patch install ", 100))
+	if !h.Held() {
+		t.Error("what is held is not held")
+	}
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(stop)
+		for i := range 3000 {
+			if err := h.Mark([]gate.Procedure{gate.Asked, gate.Begun, ""}[i%3]); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for done := false; !done; {
+		select {
+		case <-stop:
+			done = true
+		default:
+		}
+		if n, busy, err := gate.Busy(dir, gate.Orchestration); err != nil || !busy || n.Who != "ada" {
+			t.Fatalf("%v %v %v", n, busy, err)
+		}
+	}
+	wg.Wait()
+	h.Release()
+	if h.Held() {
+		t.Error("what was released is still held")
 	}
 }

@@ -16,6 +16,8 @@ const (
 	Done   Outcome = "done"
 	Quit   Outcome = "quit" // left by its user
 	Failed Outcome = "failed"
+	// Alone: it goes on without another control node, which somebody says is down.
+	Alone Outcome = "other-node-is-down"
 )
 
 // Act is one line of the audit log: who ran which command, when. What a command was given is left

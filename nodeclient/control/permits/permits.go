@@ -82,19 +82,25 @@ type Request struct {
 // What the hub gave out before it heard of this stands in that answer, so that neither overlooks the
 // other. Where the agent does not run or does not reach the hub, this node's own journal decides.
 func Begin(ctx context.Context, r Request) (*gate.Hold, error) {
+	before, err := Last(r.Dir)
+	if err != nil && r.Registered {
+		return nil, err
+	}
 	begun := r.Now()
 	hold, err := gate.Take(r.Dir, r.Kind, r.What, r.Who, r.Now())
 	if err != nil || !r.Registered {
 		return hold, err
 	}
-	if err := settled(ctx, r, begun); err != nil {
+	if err := settled(ctx, r, before, begun); err != nil {
 		hold.Release()
 		return nil, err
 	}
 	return hold, nil
 }
 
-func settled(ctx context.Context, r Request, begun time.Time) error {
+// settled waits for an answer to a poll that was made after the lock was taken. One that was there
+// before is none, whenever the clock says that it was asked for: the clock may have been set back.
+func settled(ctx context.Context, r Request, before Heard, begun time.Time) error {
 	state, err := journal.Peek(filepath.Join(r.Dir, "journal"))
 	if err != nil {
 		return err
@@ -102,23 +108,19 @@ func settled(ctx context.Context, r Request, begun time.Time) error {
 	if state.Entry != nil && state.Entry.Step != journal.Ended {
 		return &OpenError{Holder: r.Node}
 	}
-	last, err := Last(r.Dir)
-	if err != nil {
-		return err
-	}
-	if begun.Sub(last.Asked) > Alive {
+	if begun.Sub(before.Asked) > Alive {
 		return r.unknown()
 	}
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for r.Now().Sub(begun) < Wait {
 		h, err := Last(r.Dir)
-		switch {
+		switch fresh := h.Said && !h.Asked.Before(begun) && !h.Asked.Equal(before.Asked); {
 		case err != nil:
 			return err
-		case h.Said && !h.Asked.Before(begun) && h.Holder != "":
+		case fresh && h.Holder != "":
 			return &OpenError{Holder: h.Holder}
-		case h.Said && !h.Asked.Before(begun):
+		case fresh:
 			return nil
 		}
 		select {

@@ -92,6 +92,26 @@ func TestAnAnswerToAnEarlierPollDoesNotCount(t *testing.T) {
 	hold.Release()
 }
 
+// TestAnAnswerOfAClockThatWasSetBackDoesNotCount has an answer from what is the future now.
+func TestAnAnswerOfAClockThatWasSetBackDoesNotCount(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	now := time.Now()
+	note(t, dir, permits.Heard{Said: true, Asked: now.Add(time.Hour)})
+	r := request(dir)
+	step := 0
+	r.Now = func() time.Time {
+		if step++; step == 5 { // the agent polls, and hears of a permit
+			note(t, dir, permits.Heard{Said: true, Holder: "cc-sub.example.com", Asked: now.Add(4 * time.Second)})
+		}
+		return now.Add(time.Duration(step) * time.Second)
+	}
+	var open *permits.OpenError
+	if _, err := permits.Begin(t.Context(), r); !errors.As(err, &open) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestWithoutAnAgentThisNodesOwnJournalDecides(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"connecthub/models"
@@ -92,6 +93,7 @@ type Status struct {
 	Version   models.Version `json:"version,omitempty"` // of Cloud Connect on it
 	At        time.Time      `json:"at"`
 	Operation *Operation     `json:"operation,omitempty"` // none ever
+	Doing     *Doing         `json:"doing,omitempty"`     // what keeps other control nodes from theirs
 }
 
 // Operation is an orchestration: the one that runs, else the last.
@@ -125,13 +127,16 @@ type Options struct {
 	Parts  []Part
 	Key    func() (keys.Public, error)
 	Status func() (Status, error)
-	Now    func() time.Time
+	// Members are a publisher's subscribers.
+	Members func() ([]models.FQDN, error)
+	Now     func() time.Time
 }
 
 // Node is one side of the replication.
 type Node struct {
-	o  Options
-	mu sync.Mutex // of a publisher's book
+	o    Options
+	mu   sync.Mutex // of a publisher's book, and of what it knows of its subscribers
+	soon atomic.Bool
 }
 
 // New prepares it; nothing is read before it is used.
@@ -194,6 +199,9 @@ func (n *Node) Answer(member models.FQDN, r Request) (Response, error) {
 		return Response{}, errors.New("a node speaks for itself only")
 	}
 	if err := keys.KeepPeer(n.o.Dir, r.Key); err != nil {
+		return Response{}, err
+	}
+	if err := n.heard(member, r.Status.Doing); err != nil {
 		return Response{}, err
 	}
 	own, err := n.own()
@@ -335,6 +343,7 @@ func (n *Node) follow(ctx context.Context, ask Ask, held *Held) error {
 	if out.Protocol != protocol || out.Epoch == "" {
 		return ErrProtocol
 	}
+	n.soon.Store(out.Status.Doing != nil && !out.Status.Doing.Begun && !out.Status.Doing.Interrupted)
 	first := out.Epoch != held.Epoch
 	if err := check(out.Items, held, first); err != nil {
 		return err

@@ -146,6 +146,13 @@ type Obstacle struct {
 	Err error
 }
 
+// Unclear is an Obstacle of a machine that gave no usable answer. It is not the machine's word that an
+// operation failed: doing it again with the same id is safe, and with another one it is not.
+func Unclear(code string, about ...string) *Obstacle {
+	r := Because(code, about...)
+	return &Obstacle{r, errors.New(r.Say("en", code))}
+}
+
 // Error is the sentence in English.
 func (o *Obstacle) Error() string { return o.Sentence("en") }
 
@@ -180,10 +187,14 @@ var sentences = map[string]struct{ en, ja string }{
 	// the other machines of its pair or cluster
 	"peer_in_maintenance": {"{0} is not disturbed: {1} of the same pair or cluster is in maintenance",
 		"同じペアまたはクラスタの {1} がメンテナンス中のため、{0} では実行しませんでした"},
+	"peer_busy": {"{0} is not disturbed: an operation is running on {1} of the same pair or cluster ({2})",
+		"同じペアまたはクラスタの {1} で操作が実行中のため、{0} では実行しませんでした({2})"},
 	"peer_down": {"{0} is not disturbed: {1} of the same pair or cluster does not serve ({2})",
 		"同じペアまたはクラスタの {1} がサービスを提供していないため、{0} では実行しませんでした({2})"},
 	"peer_away": {"{0} is not disturbed, because the other machine of {1}, {2}, does not answer ({3})",
 		"{1} のもう一方のマシン {2} が応答しないため、{0} では実行しませんでした({3})"},
+	"peer_orchestrates": {"it is not disturbed, because another control node, {0}, works on machines, too ({1})",
+		"もう一方の制御ノード {0} もマシンに対して操作を行っているため({1})、実行しませんでした"},
 	// on the way to the machine
 	"connection_refused": {"the machine cannot be reached", "マシンに接続できません"},
 	"no_answer":          {"the machine did not answer in time", "マシンから時間内に応答がありません"},
