@@ -82,6 +82,7 @@ const outcomes = {
   not_serving: 'The machine does not serve.',
   not_verified: 'The machine has not the version that it was to have.',
   peer_away: 'The machine was not touched: the other one of its pair or cluster does not answer.',
+  peer_busy: 'The machine was not touched: an operation is running on another one of its pair or cluster.',
   peer_down: 'The machine was not touched: the other one of its pair or cluster does not serve.',
   peer_in_maintenance: 'The machine was not touched: the other one of its pair or cluster is in maintenance.',
   script: 'The machine could not do what it was asked.',

@@ -75,11 +75,7 @@ func (c maintenanceInitiate) Run(s *console.Session) error {
 func (w *work) peersServe(chosen []procedure.Chosen) error {
 	var peers []procedure.Host
 	for _, c := range chosen {
-		for _, h := range w.d.Hosts {
-			if h.Unit() == c.Unit() && h.Name != c.Name {
-				peers = append(peers, h)
-			}
-		}
+		peers = append(peers, procedure.Peers(c.Host, w.d.Hosts)...)
 	}
 	seen, err := w.d.Ask(w.Ctx, peers, nil)
 	if err != nil {
@@ -90,6 +86,9 @@ func (w *work) peersServe(chosen []procedure.Chosen) error {
 		case p.Err != nil:
 			return console.Refuse("peer_unreachable", "%s, the other machine of %s, cannot be asked: %v",
 				"%s(%s のもう一方)に接続できません: %v", p.Name, p.Group, p.Err)
+		case p.Facts.Running != "":
+			return console.Refuse("peer_busy", "an operation is running on %s, the other machine of %s (%s)",
+				"%s(%s のもう一方)で操作が実行中です(%s)", p.Name, p.Group, p.Facts.Running)
 		case p.Facts.Maintenance:
 			return console.Refuse("peer_in_maintenance", "%s, the other machine of %s, is already in maintenance",
 				"%s(%s のもう一方)はすでにメンテナンス中です", p.Name, p.Group)

@@ -2,6 +2,7 @@ package conduct
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -12,29 +13,66 @@ import (
 // maxTries is how often a machine that serves is asked whether it has what it was to have.
 const maxTries = 30
 
-// mayDisturb asks the machine itself and every other one of its unit. Where this one serves, all the
-// others must, too; where it does not, it cannot be made worse.
-func (j *job) mayDisturb(ctx context.Context) (target.Facts, error) {
+// mayDisturb asks the machine itself and every other one of its pair or cluster. One that this procedure
+// has drained serves again where it may not be disturbed any more.
+func (j *job) mayDisturb(ctx context.Context, t procedure.TaskState) (target.Facts, error) {
 	f, err := j.facts(ctx, j.m)
-	if err != nil || !f.Serving {
+	if err != nil {
 		return f, err
 	}
-	return f, j.peersServe(ctx)
+	err = j.peersAllow(ctx, f)
+	if err == nil || !f.Maintenance || !j.drained(t) {
+		return f, err
+	}
+	return f, j.undrain(ctx, t, err)
 }
 
-func (j *job) peersServe(ctx context.Context) error {
-	if j.plan.Kind == procedure.Services {
-		return nil
+// undrain brings a machine back that was drained and may not be disturbed any more. What kept it from that
+// is final: it is drained again before anything else is done to it.
+func (j *job) undrain(ctx context.Context, t procedure.TaskState, why error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errLate) {
+		return cause
 	}
+	leave := procedure.Step{Do: procedure.Work, Work: target.Leave}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.plan.Limits.Of(leave))
+	defer cancel()
+	w := target.Work{ID: j.aside(t, 2), Kind: target.Leave}
+	if err := j.retry(ctx, func() error {
+		_, err := j.m.Do(ctx, w)
+		return err
+	}); err != nil {
+		j.Log.Error("a machine cannot leave maintenance", "machine", j.task.Name, "error", err)
+	}
+	return &target.Failure{Reason: target.Explain(why)}
+}
+
+// drained says whether this procedure has put the machine into maintenance, or has begun to.
+func (j *job) drained(t procedure.TaskState) bool {
+	steps := j.task.Steps[:t.Step]
+	if t.Begun {
+		steps = j.task.Steps[:t.Step+1]
+	}
+	return j.plan.Drain && slices.Contains(steps, procedure.Step{Do: procedure.Work, Work: target.Enter})
+}
+
+// aside names an operation that is no step of the plan.
+func (j *job) aside(t procedure.TaskState, nth int) string {
+	return j.plan.Operation(j.i, nth*len(j.task.Steps)+t.Step, t.Attempt)
+}
+
+// peersAllow asks the others: each must be left alone by everybody, and serve. Only where this machine is
+// down itself, one that is merely down, too, does not keep it from being repaired.
+func (j *job) peersAllow(ctx context.Context, f target.Facts) error {
+	repair := !f.Serving && !f.Maintenance
 	for _, p := range j.task.Peers {
-		if err := j.serves(ctx, p); err != nil {
+		if err := j.allows(ctx, p, repair); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (j *job) serves(ctx context.Context, p procedure.Host) error {
+func (j *job) allows(ctx context.Context, p procedure.Host, repair bool) error {
 	m, err := j.machine(p)
 	if err != nil {
 		return err
@@ -44,9 +82,11 @@ func (j *job) serves(ctx context.Context, p procedure.Host) error {
 	case err != nil:
 		return &target.Obstacle{Err: err, Reason: target.Because("peer_away", j.task.Name, p.Group, p.Name,
 			target.Explain(err).Inner())}
+	case f.Running != "":
+		return target.Fail("peer_busy", j.task.Name, p.Name, f.Running)
 	case f.Maintenance:
 		return target.Fail("peer_in_maintenance", j.task.Name, p.Name)
-	case !f.Serving:
+	case !f.Serving && !repair:
 		return target.Fail("peer_down", j.task.Name, p.Name, f.Trouble)
 	}
 	return nil
@@ -74,8 +114,8 @@ func (j *job) check(ctx context.Context) (procedure.Event, error) {
 	case j.task.File != nil && f.DiskFree < j.task.File.Size:
 		return found, target.Fail(target.DiskFull,
 			fmt.Sprintf("%d < %d", f.DiskFree, j.task.File.Size))
-	case f.Serving && slices.ContainsFunc(j.task.Steps, j.disturbs):
-		return found, j.peersServe(ctx)
+	case slices.ContainsFunc(j.task.Steps, j.disturbs):
+		return found, j.peersAllow(ctx, f)
 	}
 	return found, nil
 }
@@ -123,12 +163,34 @@ func (j *job) note(detail string) {
 }
 
 // restart restarts a machine that asks for it, once: the machine does nothing where it is not in the
-// boot any more in which it was asked. It ends when the machine answers from another boot.
+// boot any more in which it was asked.
 func (j *job) restart(ctx context.Context, t procedure.TaskState, f target.Facts) error {
 	if f.Boot != t.Boot || !t.Wants && !f.RestartNeeded {
 		return nil
 	}
-	w := target.Work{ID: j.plan.Operation(j.i, t.Step, t.Attempt), Kind: target.Restart, Boot: t.Boot}
+	return j.reboot(ctx, target.Work{ID: j.plan.Operation(j.i, t.Step, t.Attempt), Kind: target.Restart,
+		Boot: t.Boot})
+}
+
+// afresh restarts a machine that wants it after a failed try, before the next one, and waits until it
+// serves.
+func (j *job) afresh(ctx context.Context, t procedure.TaskState, f target.Facts) error {
+	if err := j.reboot(ctx, target.Work{ID: j.aside(t, 1), Kind: target.Restart, Boot: f.Boot}); err != nil {
+		return err
+	}
+	for {
+		f, err := j.facts(ctx, j.m)
+		if err != nil || f.Serving {
+			return err
+		}
+		if !sleep(ctx, j.pause()) {
+			return target.Fail("not_serving", f.Trouble)
+		}
+	}
+}
+
+// reboot ends when the machine answers from another boot.
+func (j *job) reboot(ctx context.Context, w target.Work) error {
 	for {
 		_, err := j.m.Do(ctx, w)
 		if err != nil && !isAway(err) {
@@ -138,7 +200,7 @@ func (j *job) restart(ctx context.Context, t procedure.TaskState, f target.Facts
 		if err != nil {
 			return err
 		}
-		if f.Boot != t.Boot {
+		if f.Boot != w.Boot {
 			return nil
 		}
 		if !sleep(ctx, j.pause()) {

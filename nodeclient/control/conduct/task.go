@@ -58,19 +58,22 @@ func (j *job) step(ctx context.Context, t procedure.TaskState) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, j.plan.Limits.Of(step), errLate)
 	defer cancel()
 	begun := procedure.Event{At: j.Now(), What: procedure.Begun, Task: j.i, Step: t.Step}
+	disturbs, err := j.willDisturb(ctx, step, t)
+	if err == nil && disturbs && j.Turn != nil {
+		err = j.Turn(ctx)
+	}
+	if err != nil {
+		return j.fail(ctx, t.Step, err)
+	}
 	var f target.Facts
-	if step.Disturbs(j.task.Product) {
-		var err error
-		if f, err = j.mayDisturb(ctx); err != nil {
+	if disturbs {
+		if f, err = j.mayDisturb(ctx, t); err != nil {
 			return j.fail(ctx, t.Step, err)
 		}
-		begun.Boot = f.Boot
-		if again && t.Boot != "" {
-			begun.Boot = t.Boot // what a restart is told from is the boot before it
-		}
+		begun.Boot, begun.Disturbs = j.boot(step, t, f), !j.disturbs(step)
 	}
 	s, err := j.Journal.Add(begun)
-	if errors.Is(err, procedure.ErrOrder) && step.Disturbs(j.task.Product) {
+	if errors.Is(err, procedure.ErrOrder) && disturbs {
 		return errFailed // another machine failed meanwhile: this one is left as it is
 	}
 	if err != nil {
@@ -83,6 +86,35 @@ func (j *job) step(ctx context.Context, t procedure.TaskState) error {
 	done.At, done.What, done.Task, done.Step = j.Now(), procedure.Finished, j.i, t.Step
 	_, err = j.Journal.Add(done)
 	return err
+}
+
+// willDisturb says whether a step may stop the machine from serving: also one that usually does not, where
+// a machine wants a restart after a failed try.
+func (j *job) willDisturb(ctx context.Context, step procedure.Step, t procedure.TaskState) (bool, error) {
+	if j.disturbs(step) || !j.triedBefore(step, t) {
+		return j.disturbs(step), nil
+	}
+	f, err := j.facts(ctx, j.m)
+	return f.RestartNeeded, err
+}
+
+// triedBefore says whether a step may find the machine as a failed try left it. Only VOS machines have to
+// be restarted then before they do anything else.
+func (j *job) triedBefore(step procedure.Step, t procedure.TaskState) bool {
+	return t.Attempt > 1 && j.task.Product.VOS() && step.Do == procedure.Work
+}
+
+// boot is the one from which a restart is told: that in which the work before it was done, unless the
+// machine asks for one now.
+func (j *job) boot(step procedure.Step, t procedure.TaskState, f target.Facts) string {
+	done := (t.Begun || t.Back) && j.there(step.Work, t, f)
+	if step.Do == procedure.Restart {
+		done = t.Begun || !f.RestartNeeded
+	}
+	if t.Boot != "" && done {
+		return t.Boot
+	}
+	return f.Boot
 }
 
 var errLate = errors.New("it did not end in time")
@@ -121,13 +153,14 @@ func (j *job) do(ctx context.Context, step procedure.Step, t procedure.TaskState
 		return j.verify(ctx, t)
 	case procedure.Work:
 	}
-	if again { // ask before anything is done a second time
-		f, err := j.facts(ctx, j.m)
-		if err != nil {
-			return procedure.Event{}, err
+	if t.Back { // another try: ask before anything is done a second time
+		if found, e, err := j.found(ctx, step.Work, t, again); found || err != nil {
+			return e, err
 		}
-		if j.there(step.Work, t, f) {
-			return procedure.Event{Wants: f.RestartNeeded || f.Boot != t.Boot}, nil
+	}
+	if f.RestartNeeded && j.triedBefore(step, t) {
+		if err := j.afresh(ctx, t, f); err != nil {
+			return procedure.Event{}, err
 		}
 	}
 	var o target.Outcome
@@ -136,7 +169,28 @@ func (j *job) do(ctx context.Context, step procedure.Step, t procedure.TaskState
 		o, err = j.m.Do(ctx, w)
 		return err
 	})
+	if again && forgotten(err) { // the same operation answers what became of it, unless that is lost
+		if found, e, err := j.found(ctx, step.Work, t, true); found || err != nil {
+			return e, err
+		}
+	}
 	return procedure.Event{Wants: o.Restart, Detail: o.Detail}, err
+}
+
+// found says whether an operation's effect is to be seen without its outcome. Where that may have been to
+// restart, and the machine was not restarted, it is.
+func (j *job) found(ctx context.Context, k target.Kind, t procedure.TaskState, ran bool) (bool, procedure.Event,
+	error) {
+	f, err := j.facts(ctx, j.m)
+	if err != nil || !j.there(k, t, f) {
+		return false, procedure.Event{}, err
+	}
+	return true, procedure.Event{Wants: f.RestartNeeded || ran && f.Boot == t.Boot}, nil
+}
+
+func forgotten(err error) bool {
+	var failed *target.Failure
+	return errors.As(err, &failed) && (failed.Code == "lost" || failed.Code == "unknown")
 }
 
 func (j *job) work(k target.Kind, t procedure.TaskState) target.Work {

@@ -62,6 +62,7 @@ func Open(dir string, now func() time.Time) (*Deployment, error) {
 		return nil, err
 	}
 	d := &Deployment{Inventory: what, Facts: facts, dir: dir, now: now}
+	pins := remote.OpenPins(dir, now)
 	for _, m := range what.Machines() {
 		h := procedure.Host{Name: m.Host.Name, User: m.Host.User, Product: m.Product, Group: m.Group,
 			Side: m.Host.Side, Type: m.Host.Type}
@@ -70,6 +71,9 @@ func Open(dir string, now func() time.Time) (*Deployment, error) {
 		}
 		if n, ok := onboarding.Find(clusters, h.Name); ok && h.Product.VOS() {
 			h.User = n.User
+		}
+		if key, err := pins.Of(h.Address); err == nil && key != nil {
+			h.Key = ssh.FingerprintSHA256(key)
 		}
 		d.Hosts = append(d.Hosts, h)
 	}

@@ -180,6 +180,9 @@ func readEach(dir, id string, each func(Event)) (State, int64, error) {
 	if err == nil && first {
 		err = journal.ErrDamaged
 	}
+	if err != nil && !errors.Is(err, journal.ErrDamaged) {
+		err = fmt.Errorf("%w: %w", journal.ErrDamaged, err) // nobody here wrote that
+	}
 	if err != nil {
 		return State{}, 0, fmt.Errorf("cannot read the journal of %s: %w", id, err)
 	}

@@ -61,6 +61,11 @@ func (k Kind) Mailed() bool { return k == Upgrade || k == SwitchForward || k == 
 // Checked says whether compatibility is judged before.
 func (k Kind) Checked() bool { return k.Mailed() }
 
+// Required says whether a machine must have what orchestration needs: not to get it back.
+func (k Kind) Required() bool {
+	return k != Services && k != Rollback && k != PatchRollback
+}
+
 // Host is one machine of the inventory, with how it is reached.
 type Host struct {
 	Name    string             `json:"name"`

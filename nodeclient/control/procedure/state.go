@@ -169,10 +169,13 @@ func (s *State) resume() error {
 // may have dropped, or to the first thing that was done to it.
 func (t *TaskState) back(steps []Step) {
 	first := slices.IndexFunc(steps, func(s Step) bool { return s.Do != Check })
-	if t.Step <= first {
+	if t.Step < first {
 		return
 	}
-	t.Step, t.Begun, t.Back, t.Wants, t.Boot = first, false, true, false, ""
+	t.Step, t.Begun, t.Back = first, false, true
+	if !t.Wants { // else the restart that was asked for in that boot is still to come
+		t.Boot = ""
+	}
 }
 
 // verdict is how the procedure stands when nobody works on it any more.
