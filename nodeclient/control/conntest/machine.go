@@ -184,7 +184,7 @@ func (t *Tester) fileNames(ctx context.Context, c *remote.Client, r *Result) {
 
 // powershell asks what every procedure asks first: the machine must be able to answer.
 func powershell(ctx context.Context, link *remote.Link, to Target, r *Result) {
-	var said *target.Failure
+	var said *target.Obstacle
 	_, err := windriver.New(link).Facts(ctx)
 	switch {
 	case errors.As(err, &said):

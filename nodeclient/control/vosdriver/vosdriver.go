@@ -45,7 +45,7 @@ func (m *Machine) ask(ctx context.Context, q vosapi.Request) (vosapi.Answer, err
 	}
 	a, err := vosapi.ReadAnswer(bytes.NewReader(r.Stdout))
 	if err != nil {
-		return a, target.Fail("answer", fmt.Sprintf("exit %d: %s", r.Exit, r.Stderr))
+		return a, target.Unclear("answer", fmt.Sprintf("exit %d: %s", r.Exit, r.Stderr))
 	}
 	return a, failure(a.Err())
 }
@@ -66,7 +66,7 @@ func (m *Machine) Facts(ctx context.Context) (target.Facts, error) {
 		return target.Facts{}, err
 	}
 	if a.Facts == nil {
-		return target.Facts{}, target.Fail("answer", "facts")
+		return target.Facts{}, target.Unclear("answer", "facts")
 	}
 	f := target.Facts{Boot: a.Facts.BootID, Active: side(a.Facts.Active), Packages: a.Facts.Packages,
 		Maintenance: a.Facts.Maintenance, Serving: a.Facts.Healthy && !a.Facts.Maintenance,
@@ -136,7 +136,7 @@ func (m *Machine) Do(ctx context.Context, w target.Work) (target.Outcome, error)
 			return target.Outcome{}, err
 		}
 		if a.Operation == nil {
-			return target.Outcome{}, target.Fail("answer", "operation")
+			return target.Outcome{}, target.Unclear("answer", "operation")
 		}
 		if a.Operation.State.Final() {
 			return end(*a.Operation)

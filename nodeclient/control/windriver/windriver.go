@@ -111,12 +111,12 @@ func (m *Machine) ask(ctx context.Context, s Script, q, into any, timeout time.D
 	case err != nil:
 		return target.Away(err)
 	case r.Exit == exitScript:
-		return target.Fail("script", string(r.Stderr))
+		return target.Unclear("script", string(r.Stderr))
 	case r.Exit != 0:
-		return target.Fail(fmt.Sprintf("exit_%d", r.Exit), "PowerShell: "+string(r.Stderr))
+		return target.Unclear(fmt.Sprintf("exit_%d", r.Exit), "PowerShell: "+string(r.Stderr))
 	}
 	if err := json.Unmarshal(bytes.TrimPrefix(r.Stdout, []byte("\xef\xbb\xbf")), into); err != nil {
-		return target.Fail("answer", "JSON")
+		return target.Unclear("answer", "JSON")
 	}
 	return nil
 }
@@ -256,10 +256,10 @@ func outcome(o operation) (target.Outcome, error) {
 		return target.Outcome{}, target.Fail(fmt.Sprintf("exit_%d", o.Code), inWords(o.Detail))
 	case "busy":
 		return target.Outcome{}, target.Fail("busy", o.Detail)
-	case "lost":
-		return target.Outcome{}, target.Fail("lost")
+	case "lost", "unknown":
+		return target.Outcome{}, target.Fail(o.State)
 	}
-	return target.Outcome{}, target.Fail("answer", o.State)
+	return target.Outcome{}, target.Unclear("answer", o.State)
 }
 
 // inWords are the scripts' own words as reasons, and what anybody else wrote as it is.
