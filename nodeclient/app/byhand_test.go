@@ -90,6 +90,12 @@ func orchestrates(t *testing.T, h *realHub, one, other *machine) {
 	}
 	hold.Release()
 	hosttest.Await(t, "the hub knows that it has ended", func() bool { return !h.orchestrates() })
+	lock := filepath.Join(one.dir, "control", "download.lock")
+	_ = os.Remove(lock)
+	h.must(os.Symlink(lock, lock)) // what cannot be looked at counts as held
+	hosttest.Await(t, "the hub is told so", h.orchestrates)
+	h.must(os.Remove(lock))
+	hosttest.Await(t, "the hub knows that it can be seen again", func() bool { return !h.orchestrates() })
 }
 
 func (h *realHub) orchestrates() (known bool) {
