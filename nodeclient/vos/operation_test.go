@@ -218,3 +218,81 @@ func TestAClustersPublisherReachesItsSubscribersAndNobodyElseDoes(t *testing.T) 
 		t.Error(out)
 	}
 }
+
+// The control node that began it may have given it up: it never asks any more.
+func TestWhatADeadWorkerHasLeftIsEndedWhoeverAsks(t *testing.T) {
+	t.Parallel()
+	x := vostest.New(t, vostest.Options{})
+	x.Does("vos", "install", vostest.Pack(t, "VVB", "12.6(1)", false).Path)
+	c := newControl(t, x)
+	patch := vostest.Pack(t, "VVB", "12.6(1)ES1", false)
+	c.put(patch)
+	id := c.start(vosapi.Work{Kind: vosapi.PatchInstall, SHA256: vosapi.Digest(patch.SHA256)})
+	c.ends(id)
+	dead := func() {
+		c.stage(id, func(r map[string]any) { r["phase"], r["disturbing"] = "stop", true })
+	}
+	dead()
+	c.until("facts that name no operation", func() bool { return c.facts().Running == "" })
+	dead()
+	next := c.id()
+	c.until("the start of another operation", func() bool {
+		_, err := c.try(vosapi.Request{Verb: vosapi.Start, Operation: next, Work: &vosapi.Work{Kind: vosapi.PatchRollback}})
+		return err == nil
+	})
+	if o := c.ends(next); o.State != vosapi.Done || levels(c.facts()) != "12.6(1)" {
+		t.Errorf("%+v", o)
+	}
+}
+
+// Whoever resumes after a failure starts the operation again under another id.
+func TestAFileStaysUntilItIsInstalledOrIsNoneForThisMachine(t *testing.T) {
+	t.Parallel()
+	x := vostest.New(t, vostest.Options{})
+	x.Does("vos", "install", vostest.Pack(t, "VVB", "12.6(1)", false).Path)
+	c := newControl(t, x)
+	there := func(b vostest.Bundle) bool {
+		_, err := os.Stat(filepath.Join(x.Dir, "incoming", b.SHA256))
+		return err == nil
+	}
+	broken := vostest.Pack(t, "VVB", "12.6(1)ES9", true)
+	c.put(broken)
+	w := vosapi.Work{Kind: vosapi.PatchInstall, SHA256: vosapi.Digest(broken.SHA256)}
+	for range 2 { // as it is, and after the control node has put it again
+		if o := c.ends(c.start(w)); o.Code != vosapi.Unhealthy || !there(broken) {
+			t.Fatalf("%+v", o)
+		}
+		c.put(broken)
+	}
+	older := vostest.Pack(t, "VVB", "12.5(1)", false)
+	c.put(older)
+	if o := c.ends(c.start(vosapi.Work{Kind: vosapi.Install, SHA256: vosapi.Digest(older.SHA256)})); o.Code != vosapi.NotUpgrade || there(older) {
+		t.Errorf("%+v", o)
+	}
+	good := vostest.Pack(t, "VVB", "12.6(1)ES10", false)
+	c.install(vosapi.PatchInstall, good)
+	if there(good) {
+		t.Error("what is installed is still there")
+	}
+}
+
+func TestARestartHappensOnlyInTheBootThatItNames(t *testing.T) {
+	t.Parallel()
+	x := vostest.New(t, vostest.Options{})
+	x.Does("vos", "install", vostest.Pack(t, "VVB", "12.6(1)", false).Path)
+	c := newControl(t, x)
+	if o := c.does(vosapi.Work{Kind: vosapi.Restart, Boot: "of-before"}); x.Boots() != 0 || o.Disturbing {
+		t.Errorf("%+v: %d restarts", o, x.Boots())
+	}
+	boot := c.facts().BootID
+	w := vosapi.Work{Kind: vosapi.Restart, Boot: boot}
+	id := c.start(w)
+	if o := c.ends(id); o.State != vosapi.Done || x.Boots() != 1 {
+		t.Errorf("%+v: %d restarts", o, x.Boots())
+	}
+	w.Boot = c.facts().BootID // asked again in the boot after it
+	if o := c.ask(vosapi.Request{Verb: vosapi.Start, Operation: id, Work: &w}).Operation; o.State != vosapi.Done || x.Boots() != 1 {
+		t.Errorf("%+v: %d restarts", o, x.Boots())
+	}
+	c.refused(vosapi.Request{Verb: vosapi.Start, Operation: c.id(), Work: &vosapi.Work{Kind: vosapi.Switch, Boot: boot}}, vosapi.Malformed)
+}
