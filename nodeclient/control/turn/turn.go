@@ -191,7 +191,7 @@ func (r Request) heard(members []models.FQDN, before map[models.FQDN]replica.Pee
 		case p.Doing != nil && (polls >= heardAfter || polls > 0 && p.Claimed == 0):
 			return nil, &OtherError{Node: m, Doing: *p.Doing}
 		case polls < heardAfter:
-			silent = &SilentError{Node: m, Err: fmt.Errorf("it was last heard %s", last(p))}
+			silent = &SilentError{Node: m, Err: fmt.Errorf("this node's agent heard it last %s", last(p))}
 		}
 	}
 	return silent, nil
@@ -199,7 +199,7 @@ func (r Request) heard(members []models.FQDN, before map[models.FQDN]replica.Pee
 
 func last(p replica.Peer) string {
 	if p.At.IsZero() {
-		return "never"
+		return "never, or does not run"
 	}
 	text := "at " + p.At.Format(time.RFC3339)
 	if p.Doing != nil {
