@@ -28,12 +28,13 @@ import (
 // until does it through restarts of the machine.
 func until(t *testing.T, do func() error) error {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); ; <-tick.C {
 		err := do()
 		if !errors.Is(err, target.ErrAway) || time.Now().After(deadline) {
 			return err
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 }
 
@@ -113,7 +114,7 @@ func TestTheStandInAnswersAsTheRealAgentDoes(t *testing.T) {
 	}
 	defer agent.Close()
 	broken := vostest.Pack(t, "VVB", "12.6(2)", true)
-	want := answers(t, agent, target.File{SHA256: string(broken.SHA256), Size: broken.Size, Local: broken.Path, Target: to}, func() {})
+	want := answers(t, agent, target.File{SHA256: broken.SHA256, Size: broken.Size, Local: broken.Path, Target: to}, func() {})
 
 	key := sftptest.NewKey(t).Signer
 	stand := standtest.Start(t, key.PublicKey(), standtest.Spec{Product: inventory.VVB, Group: "VVB-Cluster-1", Side: inventory.SideA,

@@ -40,12 +40,13 @@ func kept(t *testing.T, m *standtest.Machine, id string) (o struct {
 // do is Do, also through a restart of the machine.
 func do(t *testing.T, w *windriver.Machine, work target.Work) (target.Outcome, error) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
 		o, err := w.Do(t.Context(), work)
 		if !errors.Is(err, target.ErrAway) || time.Now().After(deadline) {
 			return o, err
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 }
 
