@@ -38,6 +38,13 @@ type plant struct {
 func newPlant(t *testing.T, specs ...standtest.Spec) plant {
 	t.Helper()
 	p := plant{place: setUp(t)}
+	t.Cleanup(func() { // a worker that still has mail to deliver writes into the folder
+		tick, deadline := time.NewTicker(20*time.Millisecond), time.Now().Add(20*time.Second)
+		defer tick.Stop()
+		for len(workers(t, p.dir)) > 0 && time.Now().Before(deadline) {
+			<-tick.C
+		}
+	})
 	pair, err := keys.Own(p.dir)
 	if err != nil {
 		t.Fatal(err)
@@ -312,6 +319,7 @@ func TestMaintenanceIsForOneOfAPairAndServicesStartAgain(t *testing.T) {
 		t.Errorf("%v", state)
 	}
 	p.wants(t, 0, f, "utils", "system", "maintenance", "initiate", "--node", f, "--yes")
+	p.Machines[4].Set(t, "packages", []string{}) // what it lacks does not keep it in maintenance
 	p.wants(t, 0, "Services started", "utils", "system", "icm-services", "start", "--all", "--yes")
 	p.wants(t, 0, "Services running", "utils", "system", "icm-services", "start", "--all", "--yes")
 	p.Machines[1].Set(t, "stopped", []string{"Cisco ICM PG1B"})
@@ -378,7 +386,16 @@ func TestAnUpgradeGoesStageByStageAndBack(t *testing.T) {
 	p.wants(t, 1, "at the latest version", "utils", "upgrade-manager", "upgrade", "--all", "--to", "12.6(2)", "--yes")
 
 	p.wants(t, 1, "not done to all nodes", "utils", "upgrade-manager", "rollback", "--all", "--yes")
+	mails.Fault("stall") // nobody waits for the mail of a procedure
 	p.wants(t, 0, "12.6(2) → 12.6(1)", "utils", "upgrade-manager", "rollback", "--group", "PG1", "--yes")
+	letters, err := filepath.Glob(filepath.Join(p.dir, "control", "outbox", "*.json"))
+	if err != nil || len(letters) != 1 {
+		t.Fatalf("%v %v", letters, err)
+	}
+	if text, err := os.ReadFile(letters[0]); err != nil || !strings.Contains(string(text), `"attempts": 0`) &&
+		!strings.Contains(string(text), `"attempts":0`) {
+		t.Errorf("%s %v", text, err)
+	}
 	x = p.at(t, "utils upgrade-manager rollback --node "+f)
 	x.waits(f + ": active 12.6(2), inactive 12.6(1)")
 	x.end(1, "nothing was begun")
@@ -439,6 +456,8 @@ func TestAProcedureSurvivesItsTerminalAndIsResumedOrAbandoned(t *testing.T) {
 	p.Machines[0].Fault(t, "exit", "1603")
 	p.wants(t, 1, "stopped at the first failure", "utils", "patch-manager", "install", "--all", "--maintenance", "without", "--yes")
 	p.wants(t, 0, "utils deployment resume", "utils", "deployment", "show", "in-progress")
+	p.wants(t, 1, "stopped at a failure, and "+a+", "+b+" remain; first run: utils deployment resume", "utils",
+		"patch-manager", "rollback", "--all", "--yes")
 	x = p.at(t, "utils deployment abandon")
 	x.says("will not be done: "+a+", "+b+". Type yes to go on: ", "yes")
 	x.end(0, "was abandoned")
@@ -462,27 +481,55 @@ func (p plant) interrupted(t *testing.T, a, b string) {
 	if !strings.Contains(out, `"status": "done"`) || p.Machines[0].Times(t)["patch"] != 3 || p.Machines[1].Times(t)["patch"] != 2 {
 		t.Errorf("%v %v %s", p.Machines[0].Times(t), p.Machines[1].Times(t), out)
 	}
+	p.damaged(t)
 }
 
-// killWorker ends the worker of a node's folder as a crash would.
-func killWorker(t *testing.T, dir string) {
+// damaged spoils the last journal: that is said once, and keeps nobody from going on.
+func (p plant) damaged(t *testing.T) {
+	t.Helper()
+	ids, err := procedure.List(p.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := filepath.Join(procedure.Folder(p.dir), ids[0]+".journal")
+	text, err := os.ReadFile(where)
+	if err == nil {
+		err = os.WriteFile(where, append(text, "abc\n"...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.wants(t, 1, "journal damaged", "utils", "deployment", "show", "in-progress")
+	p.wants(t, 1, "is damaged and was put aside as "+where, "utils", "patch-manager", "rollback", "--all", "--yes")
+	p.wants(t, 0, "", "utils", "deployment", "show", "in-progress")
+}
+
+// workers are the ids of the processes that conduct a procedure of a node's folder.
+func workers(t *testing.T, dir string) (all []int) {
 	t.Helper()
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		t.Fatal(err)
 	}
-	killed := 0
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		line, err2 := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
 		if err == nil && err2 == nil && bytes.Contains(line, []byte("\x00conduct\x00--dir\x00"+dir+"\x00")) {
-			if worker, err := os.FindProcess(pid); err == nil && worker.Kill() == nil {
-				killed++
-			}
+			all = append(all, pid)
 		}
 	}
-	if killed != 1 {
-		t.Fatalf("%d workers were killed", killed)
+	return all
+}
+
+// killWorker ends the worker of a node's folder as a crash would.
+func killWorker(t *testing.T, dir string) {
+	t.Helper()
+	all := workers(t, dir)
+	if len(all) != 1 {
+		t.Fatalf("%d workers", len(all))
+	}
+	if worker, err := os.FindProcess(all[0]); err != nil || worker.Kill() != nil {
+		t.Fatal("the worker was not killed")
 	}
 }
 

@@ -50,35 +50,37 @@ func detach(s *console.Session, hold *gate.Hold, args ...string) error {
 	return nil
 }
 
+// endsWithin is how often the lock is looked at after a procedure's end: whoever waited for it can begin the
+// next one then.
+const endsWithin = int(10 * time.Second / lookEvery)
+
 // followProcedure shows a procedure until it ends, or until this session does: the procedure goes on.
 func followProcedure(s *console.Session, id string, shown int, asJSON bool) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	watch := procedure.NewWatch(s.Dir, id)
+	before, worker, ended := shown, gate.Note{}, 0
 	for {
-		_, busy, err := gate.Busy(s.Dir, gate.Orchestration)
+		note, busy, err := gate.Busy(s.Dir, gate.Orchestration)
 		if err != nil {
 			return err
 		}
-		state, err := procedure.Load(s.Dir, id)
-		if err != nil {
+		if worker.What == "" {
+			worker = note
+		}
+		// What is read now is all that there is, if its worker has let go of the lock.
+		if err := watch.Look(); err != nil {
 			return err
 		}
-		events, err := procedure.Events(s.Dir, id)
-		if err != nil {
-			return err
+		for _, e := range watch.Events[min(shown, len(watch.Events)):] {
+			showEvent(s, watch.State, e)
 		}
-		for _, e := range events[min(shown, len(events)):] {
-			showEvent(s, state, e)
+		shown = max(shown, len(watch.Events))
+		if len(watch.Events) > before && watch.State.Status != procedure.Running {
+			ended++
 		}
-		shown = max(shown, len(events))
-		if !busy { // the journal was read after the lock was looked at: it may have changed in between
-			if state, err = procedure.Load(s.Dir, id); err != nil {
-				return err
-			}
-			if now, err := procedure.Events(s.Dir, id); err == nil && len(now) > shown {
-				continue
-			}
-			return outcome(s, state, asJSON)
+		if !busy || ended > endsWithin || !sameHolder(note, worker) {
+			return outcome(s, watch.State, asJSON)
 		}
 		select {
 		case <-s.Ctx.Done():
@@ -87,6 +89,11 @@ func followProcedure(s *console.Session, id string, shown int, asJSON bool) erro
 		case <-tick.C:
 		}
 	}
+}
+
+// sameHolder says whether a lock is still its first holder's. A note that is being written says nothing.
+func sameHolder(a, b gate.Note) bool {
+	return a.What == "" || a.What == b.What && a.Who == b.Who && a.Since.Equal(b.Since)
 }
 
 func showEvent(s *console.Session, state procedure.State, e procedure.Event) {

@@ -17,11 +17,13 @@ import (
 	"connecthub/nodeclient/control/target"
 	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/host"
+	"connecthub/nodeclient/journal"
 )
 
 // procedureFlags are those of every command that begins a procedure.
 type procedureFlags struct {
 	nodeFlags
+	turnFlags
 	Yes    bool `help:"Go on with the nodes that remain, and through every confirmation, without asking."`
 	NoWait bool `help:"Begin the procedure and do not wait for its end; see show in-progress."`
 	JSON   bool `help:"As JSON; needs --yes."`
@@ -53,6 +55,10 @@ func (f procedureFlags) begin(s *console.Session, kind procedure.Kind) (*work, e
 		return nil, err
 	}
 	if err := notInterrupted(s); err != nil {
+		w.end()
+		return nil, err
+	}
+	if err := f.takeTurn(s, w.hold); err != nil {
 		w.end()
 		return nil, err
 	}
@@ -102,7 +108,11 @@ func (w *work) open(kind procedure.Kind) error {
 	}
 	w.control = ownVersion(w.Dir)
 	now := w.Now().UTC()
-	w.plan = procedure.Plan{ID: procedure.NewID(now), Kind: kind, By: w.Who, Created: now, Server: string(c.FQDN),
+	id, err := procedure.NextID(w.Dir, now)
+	if err != nil {
+		return err
+	}
+	w.plan = procedure.Plan{ID: id, Kind: kind, By: w.Who, Created: now, Server: string(c.FQDN),
 		DeploymentName: w.d.Inventory.DeploymentName, DeploymentType: w.d.Inventory.DeploymentType,
 		Parallel: at, Enforced: enforced}
 	return w.ownRequirements()
@@ -111,15 +121,36 @@ func (w *work) open(kind procedure.Kind) error {
 // notInterrupted refuses to begin something while something else is half done; whoever asks has the lock.
 func notInterrupted(s *console.Session) error {
 	last, err := procedure.Last(s.Dir)
-	if errors.Is(err, procedure.ErrNone) {
+	switch {
+	case errors.Is(err, procedure.ErrNone):
 		return nil
-	}
-	if err == nil && last.Status == procedure.Running {
+	case errors.Is(err, journal.ErrDamaged):
+		return setAside(s, err)
+	case err == nil && last.Status == procedure.Failed:
+		return console.Refuse("procedure_stopped", "the last procedure (%s) stopped at a failure, and %s remain; first "+
+			"run: utils deployment resume, or utils deployment abandon", "前回の手順(%s)が失敗で停止し、%s が残っています。"+
+			"先に utils deployment resume または utils deployment abandon を実行してください", last.Plan.Kind,
+			strings.Join(last.Remaining(), ", "))
+	case err == nil && last.Status == procedure.Running:
 		return console.Refuse("procedure_interrupted", "the last procedure (%s) was interrupted; first run: "+
 			"utils deployment resume, or utils deployment abandon", "前回の手順(%s)が中断されています。先に utils "+
 			"deployment resume または utils deployment abandon を実行してください", last.Plan.Kind)
 	}
 	return err
+}
+
+// setAside lets nobody begin over a journal that cannot be read before somebody has heard of it.
+func setAside(s *console.Session, damage error) error {
+	where, err := procedure.SetAside(s.Dir)
+	if err != nil {
+		return err
+	}
+	r := console.Refuse("procedure_damaged", "the journal of the last procedure is damaged and was put aside as %s. "+
+		"Nobody knows how far it was: look at the machines with utils deployment show status, then run this again",
+		"前回の手順のジャーナルが破損していたため、%s に退避しました。どこまで進んだか不明です。utils deployment show status で"+
+			"マシンの状態を確認してから再実行してください", where)
+	r.Err = damage
+	return r
 }
 
 // ownVersion is Cloud Connect's on this node, as the compatibility facts see it.
@@ -181,7 +212,7 @@ func (w *work) software() error {
 		r.Err = catalogue.ErrNothing
 		return r
 	}
-	return nil
+	return w.exportKind(c)
 }
 
 // choose lets machines be picked and asks them. Those of other products are not offered.
@@ -265,8 +296,10 @@ func (w *work) build(chosen []procedure.Chosen, check bool) error {
 	for _, c := range chosen {
 		seen = append(seen, deployment.Seen{Host: c.Host, Facts: c.Facts})
 	}
-	if err := incompatible(w.Session, w.d.Requirements(seen)); err != nil {
-		return err
+	if w.plan.Kind.Required() {
+		if err := incompatible(w.Session, w.d.Requirements(seen)); err != nil {
+			return err
+		}
 	}
 	var err error
 	if w.plan, err = procedure.Build(w.plan, w.d.Facts, chosen, w.d.Hosts); err != nil {

@@ -13,6 +13,7 @@ import (
 	"connecthub/nodeclient/control/gate"
 	"connecthub/nodeclient/control/procedure"
 	"connecthub/nodeclient/control/target"
+	"connecthub/nodeclient/journal"
 )
 
 type showStatus struct {
@@ -155,6 +156,7 @@ func (c showInProgress) Run(s *console.Session) error {
 }
 
 type resumeCommand struct {
+	turnFlags
 	Yes    bool `help:"Without asking."`
 	NoWait bool `help:"Do not wait for the end; see show in-progress."`
 	JSON   bool `help:"As JSON; needs --yes."`
@@ -178,6 +180,9 @@ func (c resumeCommand) Run(s *console.Session) error {
 	if err != nil {
 		return err
 	}
+	if err := c.takeTurn(s, hold); err != nil {
+		return err
+	}
 	if !c.JSON {
 		tell(s, state, false)
 	}
@@ -188,12 +193,15 @@ func (c resumeCommand) Run(s *console.Session) error {
 	return w.hand(state.Plan.ID, true)
 }
 
-// lastOpen is the last procedure, if something of it is left.
+// lastOpen is the last procedure, if something of it is left; whoever asks has the lock.
 func lastOpen(s *console.Session) (procedure.State, error) {
 	state, err := procedure.Last(s.Dir)
 	if errors.Is(err, procedure.ErrNone) || err == nil && !state.Open() {
 		return state, console.Refuse("nothing_open", "there is no procedure that was interrupted or has failed",
 			"中断または失敗した手順はありません")
+	}
+	if errors.Is(err, journal.ErrDamaged) {
+		return state, setAside(s, err)
 	}
 	return state, err
 }

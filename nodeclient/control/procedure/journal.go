@@ -137,6 +137,30 @@ func Events(dir, id string) ([]Event, error) {
 	return all, err
 }
 
+// Watch reads a journal again whenever it has grown.
+type Watch struct {
+	State   State
+	Events  []Event
+	dir, id string
+	size    int64
+}
+
+// NewWatch has not looked yet.
+func NewWatch(dir, id string) *Watch { return &Watch{dir: dir, id: id, size: -1} }
+
+// Look reads what is there now.
+func (w *Watch) Look() error {
+	if info, err := os.Stat(path(w.dir, w.id)); err == nil && info.Size() == w.size {
+		return nil
+	}
+	var all []Event
+	s, size, err := readEach(w.dir, w.id, func(e Event) { all = append(all, e) })
+	if err == nil {
+		w.State, w.Events, w.size = s, all, size
+	}
+	return err
+}
+
 func read(dir, id string) (State, int64, error) { return readEach(dir, id, func(Event) {}) }
 
 func readEach(dir, id string, each func(Event)) (State, int64, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -170,6 +171,9 @@ func (c *Client) bound(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, c.cancel)
 }
 
+// noAnswer is all that the library says where a connection ends while a channel is being opened.
+const noAnswer = "unexpected packet in response to channel open: <nil>"
+
 // explain tells a deadline, a lost connection and a failure apart.
 func (c *Client) explain(ctx context.Context, err error) error {
 	var missing *ssh.ExitMissingError
@@ -180,7 +184,8 @@ func (c *Client) explain(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case c.ctx.Err() != nil, errors.As(err, &missing), errors.Is(err, io.EOF),
-		errors.Is(err, sftp.ErrSSHFxConnectionLost), errors.Is(err, sftp.ErrSSHFxNoConnection):
+		errors.Is(err, sftp.ErrSSHFxConnectionLost), errors.Is(err, sftp.ErrSSHFxNoConnection),
+		strings.HasSuffix(err.Error(), noAnswer):
 		return ErrGone
 	case errors.As(err, &signal):
 		return fmt.Errorf("%w: the command was killed (%s)", ErrFailed, signal.Signal())
