@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"connecthub/models"
+	"connecthub/nodeclient/control/download"
 	"connecthub/nodeclient/control/gate"
 	"connecthub/nodeclient/control/jobs"
 	"connecthub/nodeclient/control/logs"
@@ -24,6 +25,32 @@ func (n *node) jobs() *jobs.Runner {
 		Publisher: func() bool {
 			return n.enrollment.Config().Role != models.Subscriber
 		}}
+}
+
+// dropOtherKind removes software of the export kind that is not chosen any more. While somebody else
+// holds the gate it leaves that to the next download, and commands refuse such software.
+func (n *node) dropOtherKind(ctx context.Context) {
+	store := settings.Open(n.dir, n.e.now)
+	other, err := download.OtherKind(n.dir, store)
+	if err == nil && other {
+		err = n.drop(ctx, store)
+	}
+	if err != nil {
+		n.e.log.Warn("software of the other export kind is still here", "error", err)
+	}
+}
+
+func (n *node) drop(ctx context.Context, store *settings.Store) error {
+	release, err := n.begin(ctx, gate.Download, "removal of software")
+	if err != nil {
+		return err
+	}
+	defer release()
+	removed, err := download.DropOtherKind(n.dir, store)
+	if removed > 0 {
+		n.e.log.Info("software of the other export kind was removed", "files", removed)
+	}
+	return err
 }
 
 // begin takes the gate as a command does: not while a permit of the cluster is open.

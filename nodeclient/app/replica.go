@@ -35,7 +35,7 @@ func (n *node) replica() *replica.Node {
 // replicas is how the publisher answers its subscribers.
 func (n *node) replicas() []enroll.PeerHandler {
 	r := n.replica()
-	return []enroll.PeerHandler{answering(replica.Path, r.Answer), answering(replica.TurnPath, r.Turn)}
+	return []enroll.PeerHandler{answering(replica.Path, n.syncLog().given(r.Answer)), answering(replica.TurnPath, r.Turn)}
 }
 
 func answering[In, Out any](path string, answer func(models.FQDN, In) (Out, error)) enroll.PeerHandler {
@@ -56,9 +56,9 @@ func (n *node) replicate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, said := n.replica(), ""
+	r, log, said := n.replica(), n.syncLog(), ""
 	for {
-		err := r.Follow(ctx, ask)
+		err := log.follow(ctx, r, ask)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the caller ended it
 		}

@@ -21,11 +21,11 @@ type depot struct {
 	key    string
 }
 
-func newDepot(t *testing.T) depot {
+func newDepot(t *testing.T, more ...string) depot {
 	t.Helper()
 	hub := binariestest.Start(t, time.Now)
 	address := strings.TrimSuffix(strings.TrimPrefix(hub.URL(), "https://"), "/binaries")
-	d := depot{place: setUp(t, "--dial", "depot.example.net="+address), hub: hub}
+	d := depot{place: setUp(t, append(more, "--dial", "depot.example.net="+address)...), hub: hub}
 	d.hub.Add("vvb/12.6/vvb-es4.cop.sgn", "VVB", "12.6(1)ES4", false, "unrestricted patch")
 	d.hub.Add("vvb/12.6/r/vvb-es4.cop.sgn", "VVB", "12.6(1)ES4", true, "restricted patch")
 	d.person = d.hub.Holder("ops@acme.example")
@@ -228,6 +228,12 @@ func TestTheRepositoryIsAskedForAtThePrompt(t *testing.T) {
 	x.says("Artifactory URL", "https://depot.example.net/binaries")
 	x.says("Repository name", "")
 	x.says("API Key: ", "") // what was given for one host goes to no other
+	x.waits("is one word")
+	host, _, _ := strings.Cut(strings.TrimPrefix(d.hub.URL(), "https://"), ":")
+	x.admin("utils image-repository set")
+	x.says("Artifactory URL", "https://"+host+":1/binaries")
+	x.says("Repository name", "")
+	x.says("API Key: ", "") // nor to another port: somebody else may listen there
 	x.waits("is one word")
 	x.admin("utils image-repository show")
 	x.waits("export restricted")

@@ -82,7 +82,10 @@ func (r runCommand) Run(e *env) error {
 		})
 	}
 	g.Go(func() error { return n.work(ctx) })
-	g.Go(func() error { return n.jobs().Run(ctx) })
+	g.Go(func() error {
+		n.dropOtherKind(ctx)
+		return n.jobs().Run(ctx)
+	})
 	g.Go(func() error {
 		n.mail().Run(ctx)
 		return nil

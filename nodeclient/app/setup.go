@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"connecthub/models"
@@ -209,13 +210,32 @@ type clusterRemove struct {
 	Confirm string `required:"" help:"The member's FQDN, typed again."`
 }
 
-// Run forgets the member. It refuses until its name is typed again.
-func (c clusterRemove) Run(*env) error {
+// Run forgets the member, and says what it cannot undo: its key on the machines. It refuses until its
+// name is typed again.
+func (c clusterRemove) Run(e *env) error {
 	if c.Confirm != c.Name {
 		return fmt.Errorf("type the member's name again: --confirm %s", c.Name)
+	}
+	peers, err := keys.Peers(c.Dir)
+	if err != nil {
+		return err
 	}
 	if err := enroll.RemoveMember(c.Dir, models.FQDN(c.Name)); err != nil {
 		return err
 	}
-	return keys.ForgetPeer(c.Dir, models.FQDN(c.Name))
+	if err := keys.ForgetPeer(c.Dir, models.FQDN(c.Name)); err != nil {
+		return err
+	}
+	at := slices.IndexFunc(peers, func(p keys.Public) bool { return string(p.HostName) == c.Name })
+	if at < 0 {
+		return nil
+	}
+	_, err = fmt.Fprintf(e.out, removedMember, c.Name, peers[at].PublicKey)
+	return err
 }
+
+const removedMember = `%s is no member any more. Its key still opens every machine that it orchestrated:
+  VOS: run utils system onboard update on the publisher of each cluster
+  Windows: delete this line from authorized_keys and administrators_authorized_keys of each machine
+%s
+`

@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"connecthub/models"
 	"connecthub/nodeclient/app"
+	"connecthub/nodeclient/control/keys"
 	"connecthub/nodeclient/host/hosttest"
 	"connecthub/nodeclient/journal"
 )
@@ -225,6 +227,13 @@ func TestAMemberIsRemovedOnlyWithItsNameTypedAgain(t *testing.T) {
 	if err := os.WriteFile(members, []byte(`["cc-sub.example.com"]`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	other, err := keys.OwnPublic(t.TempDir(), models.Subscriber, "cc-sub.example.com")
+	if err == nil {
+		err = keys.KeepPeer(p.dir, other)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	remove := []string{"cluster", "remove", "--dir", p.dir, "cc-sub.example.com"}
 	for _, typed := range [][]string{nil, {"--confirm", "cc-pub.example.com"}} {
 		if code, _, e := call(t, append(remove, typed...)...); code == 0 || !strings.Contains(e, "confirm") {
@@ -234,8 +243,13 @@ func TestAMemberIsRemovedOnlyWithItsNameTypedAgain(t *testing.T) {
 	if _, out, _ := call(t, "cluster", "members", "--dir", p.dir); !strings.Contains(out, "cc-sub") {
 		t.Errorf("the members are %q", out)
 	}
-	if code, _, e := call(t, append(remove, "--confirm", "cc-sub.example.com")...); code != 0 {
-		t.Error(e)
+	code, out, e := call(t, append(remove, "--confirm", "cc-sub.example.com")...)
+	if code != 0 || !strings.Contains(out, "Its key still opens every machine") || !strings.Contains(out,
+		"utils system onboard update") || !strings.Contains(out, "\n"+string(other.PublicKey)+"\n") {
+		t.Errorf("%d %s %s", code, out, e)
+	}
+	if peers, err := keys.Peers(p.dir); err != nil || len(peers) > 0 {
+		t.Errorf("%v %v", peers, err)
 	}
 }
 

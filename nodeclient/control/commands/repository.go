@@ -95,7 +95,7 @@ func (r repositorySet) Run(s *console.Session) error {
 	return nil
 }
 
-// ask takes what flags leave open from prompts. A secret goes to no other host than the one it was
+// ask takes what flags leave open from prompts. A secret goes to no other server than the one it was
 // given for.
 func (r repositorySet) ask(s *console.Session, now repository.Config) (c repository.Config, err error) {
 	url, name := now.URL, now.Repository
@@ -116,7 +116,7 @@ func (r repositorySet) ask(s *console.Session, now repository.Config) (c reposit
 		return c, err
 	}
 	kept := now.Secret
-	if now.Kind != now.Type || now.Host() != c.Host() {
+	if now.Kind != now.Type || now.Server() != c.Server() {
 		kept = ""
 	}
 	prompt := now.Type.Label()

@@ -182,6 +182,39 @@ func TestTheOtherKindIsRemovedAndDownloadedAgain(t *testing.T) {
 	}
 }
 
+func TestTheOtherKindGoesThoughNothingCanBeDownloaded(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	n.hub.Add("vvb/open.cop", "VVB", "12.6(1)ES1", false, "unrestricted")
+	drops := func(other bool, want int) {
+		t.Helper()
+		is, err := download.OtherKind(n.dir, n.store)
+		removed, errDrop := download.DropOtherKind(n.dir, n.store)
+		if err = errors.Join(err, errDrop); err != nil || is != other || removed != want {
+			t.Errorf("%t %d %v, want %t %d", is, removed, err, other, want)
+		}
+	}
+	drops(false, 0)
+	_, err := n.run()
+	n.must(err)
+	drops(false, 0)
+	n.has("vvb/open.cop")
+	n.set("opens-nothing", true)
+	if status, err := n.run(); err == nil || status.State != download.Failed {
+		t.Fatalf("%+v %v", status, err)
+	}
+	n.has("vvb/open.cop")
+	drops(true, 1)
+	drops(false, 0)
+	if c := n.has(); !errors.Is(c.Check(), catalogue.ErrNothing) || !c.Restricted {
+		t.Errorf("%+v", c)
+	}
+	left, err := os.ReadDir(catalogue.Folder(n.dir))
+	if err != nil || len(left) > 0 {
+		t.Errorf("%v %v", left, err)
+	}
+}
+
 func TestWhatIsCutOffIsAskedForAgainFromWhereItWas(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)

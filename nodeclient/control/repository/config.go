@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -167,6 +168,19 @@ func (c Config) Host() string {
 		return ""
 	}
 	return u.Hostname()
+}
+
+// Server is the repository's name or address with its port: whom a secret was given to.
+func (c Config) Server() string {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = "443"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
 }
 
 func goodRepository(name string) bool {
