@@ -256,6 +256,29 @@ func (m *Machine) State(t testing.TB) map[string]any {
 	return v
 }
 
+// WantsRestart says whether a flag of the machine or an operation of this boot wants a restart.
+func (m *Machine) WantsRestart(t testing.TB) bool {
+	t.Helper()
+	state := m.State(t)
+	wants := state["restartNeeded"] == true
+	names, _ := filepath.Glob(filepath.Join(m.Dir, "operations", "*.json"))
+	for _, name := range names {
+		var o struct {
+			Restart bool
+			Boot    string
+		}
+		text, err := os.ReadFile(name)
+		if err == nil {
+			err = json.Unmarshal(text, &o)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		wants = wants || o.Restart && o.Boot == state["boot"]
+	}
+	return wants
+}
+
 // Set changes what the machine is.
 func (m *Machine) Set(t testing.TB, key string, value any) {
 	t.Helper()
