@@ -335,6 +335,27 @@ func TestMaintenanceIsForOneOfAPairAndServicesStartAgain(t *testing.T) {
 	}
 }
 
+func TestWhatMustNotBeDisturbedTogetherIsRefusedBeforeItBegins(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t, slices.Concat(duplex(inventory.PeripheralGateway, "PG1"), duplex(inventory.PeripheralGateway, "PG2"))...)
+	p.offers(t, [3]string{"icm/ES4.exe", "UCCE", "12.6(1)ES4"})
+	a, other := p.Machines[0], p.Machines[3]
+	maintenance := []string{"utils", "system", "maintenance", "initiate", "--yes", "--node", a.Name, "--node", other.Name}
+	p.wants(t, 1, "only one side can be in maintenance", maintenance...)
+	p.wants(t, 1, "片方のサイドだけです", append(maintenance, "--language", "ja")...)
+	pins := remote.OpenPins(p.dir, time.Now)
+	if err := errors.Join(pins.Forget(other.Address), pins.Confirm(other.Address, a.Key.Signer.PublicKey(), "test")); err != nil {
+		t.Fatal(err)
+	}
+	p.wants(t, 1, a.Name+" and "+other.Name+" show the same host key", "utils", "patch-manager", "install", "--node", a.Name,
+		"--maintenance", "without", "--yes")
+	for _, m := range p.Machines {
+		if times := m.Times(t); len(times) > 0 {
+			t.Errorf("%s: %v", m.Name, times)
+		}
+	}
+}
+
 // whole are machines of every kind that the compatibility check asks for.
 func whole() []standtest.Spec {
 	specs := slices.Concat(duplex(inventory.CVPServer, "CVP1"), duplex(inventory.VVB, "VVB-Cluster-1")[:1],

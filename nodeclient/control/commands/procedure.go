@@ -303,7 +303,7 @@ func (w *work) build(chosen []procedure.Chosen, check bool) error {
 	}
 	var err error
 	if w.plan, err = procedure.Build(w.plan, w.d.Facts, chosen, w.d.Hosts); err != nil {
-		return err
+		return together(err)
 	}
 	showPlan(w.Session, w.plan)
 	if !check || !w.plan.Kind.Checked() {
@@ -323,6 +323,21 @@ func (w *work) build(chosen []procedure.Chosen, check bool) error {
 		return nil
 	}
 	return incompatible(w.Session, found)
+}
+
+// together says which machines cannot be in one plan.
+func together(err error) error {
+	var t *procedure.TogetherError
+	switch {
+	case !errors.As(err, &t):
+		return err
+	case t.Same:
+		return console.Refuse("same_machine", "%s and %s show the same host key: they are one machine under two names, or "+
+			"one is a copy of the other. Give each machine one name and a key of its own", "%s と %s のホスト鍵が同じです。"+
+			"1 台のマシンに 2 つの名前があるか、一方が他方の複製です。マシンごとに 1 つの名前と固有の鍵を設定してください", t.A, t.B)
+	}
+	return console.Refuse("both_sides", "%s and %s are of both sides of one product: only one side can be in maintenance",
+		"%s と %s は同じ製品の両サイドです。同時にメンテナンスにできるのは片方のサイドだけです", t.A, t.B)
 }
 
 // showPlan is what will be done, in its order.

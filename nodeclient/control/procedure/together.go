@@ -70,22 +70,12 @@ type TogetherError struct {
 	Same bool // the two names show one host key; else both would be left in maintenance
 }
 
-// Error is the sentence in English.
-func (e *TogetherError) Error() string { return e.Sentence("en") }
-
-// Sentence says it in "ja" or, for any other language, in English.
-func (e *TogetherError) Sentence(language string) string {
-	text := [2]string{"%s and %s are of both sides of one product: only one side can be in maintenance",
-		"%s と %s は同じ製品の両サイドです。同時にメンテナンスにできるのは片方のサイドだけです"}
+// Error says it.
+func (e *TogetherError) Error() string {
 	if e.Same {
-		text = [2]string{"%s and %s show the same host key: they are one machine under two names, or one is a copy " +
-			"of the other. Give each machine a key and one name", "%s と %s のホスト鍵が同じです。1 台のマシンに 2 つの名前があるか、" +
-			"一方が他方の複製です。マシンごとに固有の鍵と名前を設定してください"}
+		return fmt.Sprintf("%s and %s show the same host key", e.A, e.B)
 	}
-	if language == "ja" {
-		return fmt.Sprintf(text[1], e.A, e.B)
-	}
-	return fmt.Sprintf(text[0], e.A, e.B)
+	return fmt.Sprintf("%s and %s would both be left in maintenance", e.A, e.B)
 }
 
 // alone refuses a machine that stands in the inventory under two names.
