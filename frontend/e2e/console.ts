@@ -212,6 +212,7 @@ export class Console {
   /** No finding of axe, and nothing that sticks out sideways. */
   async check(screen: string) {
     test.info().annotations.push({ type: 'checked', description: screen });
+    await this.page.locator('h1').first().waitFor({ state: 'attached' }); // the screen has come
     const { violations } = await new AxeBuilder({ page: this.page }).analyze();
     const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.html).join(' ')}`);
     expect(found, `axe on ${screen}`).toEqual([]);
