@@ -160,13 +160,20 @@ func answering[In, Out any](n *node, path string, answer func(models.FQDN, In) (
 
 var errAsked = errors.New("somebody was asked whether it is down")
 
+const (
+	patient = time.Minute // for a node that is there, on a machine that is busy with other tests
+	brief   = time.Second // for one that is not
+)
+
 // begins is a procedure's begin: the node's own lock, then the turn.
-func (n *node) begins(down error) (*gate.Hold, error) {
+func (n *node) begins(down error) (*gate.Hold, error) { return n.waits(patient, down) }
+
+func (n *node) waits(wait time.Duration, down error) (*gate.Hold, error) {
 	n.t.Helper()
 	hold, err := gate.Take(n.dir, gate.Orchestration, "patch install", "mika", time.Now())
 	must(n.t, err)
 	err = turn.Take(n.t.Context(), turn.Request{Dir: n.dir, Hold: hold, Config: n.config(), Now: time.Now,
-		Down: func(*turn.SilentError) error { return down }, Wait: 5 * time.Second})
+		Down: func(*turn.SilentError) error { return down }, Wait: wait})
 	if err != nil {
 		hold.Release()
 		return nil, err
@@ -260,10 +267,10 @@ func TestWhoIsNotHeardIsAskedAboutAndAfterwardsHeard(t *testing.T) {
 	pub, subs := newCluster(t, 1)
 	for _, c := range []struct{ here, away *node }{{subs[0], pub}, {pub, subs[0]}} {
 		c.away.ends()
-		if _, err := c.here.begins(errAsked); !errors.Is(err, errAsked) {
+		if _, err := c.here.waits(brief, errAsked); !errors.Is(err, errAsked) {
 			t.Fatalf("%s: %v", c.here.name, err)
 		}
-		hold, err := c.here.begins(nil)
+		hold, err := c.here.waits(brief, nil)
 		must(t, err)
 		watch, err := turn.Watch(c.here.dir, c.here.config())
 		must(t, err)
@@ -289,10 +296,10 @@ func TestWhatBeganAllTheSameIsNoticedBeforeTheNextMachine(t *testing.T) {
 	t.Parallel()
 	pub, subs := newCluster(t, 1)
 	pub.ends()
-	one, err := subs[0].begins(nil)
+	one, err := subs[0].waits(brief, nil)
 	must(t, err)
 	defer one.Release()
-	two, err := pub.begins(nil)
+	two, err := pub.waits(brief, nil)
 	must(t, err)
 	defer two.Release()
 	var watches []func(context.Context) error
