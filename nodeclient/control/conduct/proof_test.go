@@ -264,10 +264,11 @@ func (d *desk) faulty(t *testing.T, round int, all []fault) (survived int) {
 			t.Errorf("%s: %+v %v", s.Plan.Tasks[i].Name, task, state)
 		}
 	}
-	for _, f := range armed { // what was left armed did no harm
+	for name, f := range armed { // what was left armed did no harm
 		if f.code == "" {
 			survived++
 		}
+		d.Machines[indexOf(d, name)].Mend(t, "no-return") // nor does it in the next round
 	}
 	return survived
 }

@@ -1,6 +1,7 @@
 package windriver_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,11 +41,13 @@ func kept(t *testing.T, m *standtest.Machine, id string) (o struct {
 // do is Do, also through a restart of the machine.
 func do(t *testing.T, w *windriver.Machine, work target.Work) (target.Outcome, error) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
-		o, err := w.Do(t.Context(), work)
-		if !errors.Is(err, target.ErrAway) || time.Now().After(deadline) {
+	for ; ; <-tick.C {
+		o, err := w.Do(ctx, work)
+		if !errors.Is(err, target.ErrAway) || ctx.Err() != nil {
 			return o, err
 		}
 	}
