@@ -160,6 +160,10 @@ func TestAProcedureWhoseWorkerIsGoneIsInterrupted(t *testing.T) {
 	if d, err := cloudview.Build(n.dir, n.now); err != nil || d.Procedures[0].Status != "interrupted" || !d.Procedures[0].EndedAt.IsZero() {
 		t.Errorf("%+v %v", d, err)
 	}
+	n.must(os.WriteFile(filepath.Join(procedure.Folder(n.dir), "q.journal"), []byte("damaged\n"), 0o600))
+	if d, err := cloudview.Build(n.dir, n.now); err != nil || len(d.Procedures) != 1 {
+		t.Errorf("beside a damaged one: %+v %v", d, err)
+	}
 }
 
 // A full house: hundreds of machines with names as long as names may be.

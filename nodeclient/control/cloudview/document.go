@@ -71,7 +71,7 @@ func procedures(dir string) ([]models.CloudProcedure, error) {
 			break
 		}
 		s, err := procedure.Load(dir, id)
-		if errors.Is(err, procedure.ErrNone) { // pruned meanwhile
+		if errors.Is(err, procedure.ErrNone) || errors.Is(err, procedure.ErrDamaged) { // pruned, or unreadable
 			continue
 		}
 		if err != nil {

@@ -17,7 +17,6 @@ import (
 	"connecthub/nodeclient/control/target"
 	"connecthub/nodeclient/enroll"
 	"connecthub/nodeclient/host"
-	"connecthub/nodeclient/journal"
 )
 
 // procedureFlags are those of every command that begins a procedure.
@@ -124,7 +123,7 @@ func notInterrupted(s *console.Session) error {
 	switch {
 	case errors.Is(err, procedure.ErrNone):
 		return nil
-	case errors.Is(err, journal.ErrDamaged):
+	case errors.Is(err, procedure.ErrDamaged):
 		return setAside(s, err)
 	case err == nil && last.Status == procedure.Failed:
 		return console.Refuse("procedure_stopped", "the last procedure (%s) stopped at a failure, and %s remain; first "+

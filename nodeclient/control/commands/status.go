@@ -13,7 +13,6 @@ import (
 	"connecthub/nodeclient/control/gate"
 	"connecthub/nodeclient/control/procedure"
 	"connecthub/nodeclient/control/target"
-	"connecthub/nodeclient/journal"
 )
 
 type showStatus struct {
@@ -200,7 +199,7 @@ func lastOpen(s *console.Session) (procedure.State, error) {
 		return state, console.Refuse("nothing_open", "there is no procedure that was interrupted or has failed",
 			"中断または失敗した手順はありません")
 	}
-	if errors.Is(err, journal.ErrDamaged) {
+	if errors.Is(err, procedure.ErrDamaged) {
 		return state, setAside(s, err)
 	}
 	return state, err

@@ -29,6 +29,9 @@ const (
 // ErrNone says that no procedure was ever begun here.
 var ErrNone = errors.New("no procedure was run on this node")
 
+// ErrDamaged says that a journal cannot be read.
+var ErrDamaged = journal.ErrDamaged
+
 // Journal is one procedure's file: its plan, and after it each event, on stable storage before its
 // method returns. Whoever has the node's lock of orchestration writes it.
 type Journal struct {
@@ -71,20 +74,18 @@ func Create(dir string, p Plan) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the journal: %w", err)
 	}
-	prune(dir, p.ID)
+	prune(dir)
 	return &Journal{file: f, size: int64(len(line)), state: s}, nil
 }
 
-// prune is best effort: an old journal too many does no harm. What is new or may be gone on with stays.
-func prune(dir, created string) {
+// prune is best effort: an old journal too many does no harm. What may be gone on with stays, and so does
+// the new one, whatever its name.
+func prune(dir string) {
 	ids, err := List(dir)
 	if err != nil {
 		return
 	}
 	for _, id := range ids[min(len(ids), keptRuns):] {
-		if id == created {
-			continue
-		}
 		if s, err := Load(dir, id); err != nil || !s.Open() {
 			_ = os.Remove(path(dir, id))
 		}
@@ -247,7 +248,7 @@ func SetAside(dir string) (string, error) {
 	return aside, nil
 }
 
-// Last is the latest procedure, ErrNone, or an error that is journal.ErrDamaged.
+// Last is the latest procedure, ErrNone, or ErrDamaged.
 func Last(dir string) (State, error) {
 	ids, err := List(dir)
 	if err != nil {

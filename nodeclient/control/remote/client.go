@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -178,6 +179,7 @@ const noAnswer = "unexpected packet in response to channel open: <nil>"
 func (c *Client) explain(ctx context.Context, err error) error {
 	var missing *ssh.ExitMissingError
 	var signal *ssh.ExitError
+	var network *net.OpError // a reset, before anybody has noticed that the connection is gone
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return ErrTimeout
@@ -185,7 +187,7 @@ func (c *Client) explain(ctx context.Context, err error) error {
 		return ctx.Err()
 	case c.ctx.Err() != nil, errors.As(err, &missing), errors.Is(err, io.EOF),
 		errors.Is(err, sftp.ErrSSHFxConnectionLost), errors.Is(err, sftp.ErrSSHFxNoConnection),
-		strings.HasSuffix(err.Error(), noAnswer):
+		errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &network), strings.HasSuffix(err.Error(), noAnswer):
 		return ErrGone
 	case errors.As(err, &signal):
 		return fmt.Errorf("%w: the command was killed (%s)", ErrFailed, signal.Signal())
