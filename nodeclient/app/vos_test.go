@@ -29,7 +29,7 @@ func TestAMachineIsSetUpOnceAndWithNothingThatAShellWouldRead(t *testing.T) {
 	for _, c := range []struct{ flag, value, says string }{
 		{"--product", "PG", "the product is one of"}, {"--fqdn", "a b", "its FQDN, or an address"},
 		{"--cluster", "a b", "the cluster's name has"}, {"--user", "1x", "name the user"},
-		{"--program", "/bin/x;id", "the path of the program is absolute and plain"},
+		{"--program", "/bin/x;id", "the path of --program is absolute and plain"},
 		{"--authorized-keys", `/tmp/a"b`, "authorized_keys is absolute and plain"},
 		{"--restart-command", "shutdown -r", "the restart command begins with the path of a program"},
 		{"--node-type", "subscriber", "--join FILE"}, {"--keep-free", "7", "512MiB"},
