@@ -19,13 +19,18 @@ export interface Action<I, T> {
   reset: () => void;
 }
 
+interface Asked<I, T> {
+  input: I;
+  done: ((answer: T) => void) | undefined;
+}
+
 export function useAction<I, T>(call: (input: I) => Promise<Answer<T>>): Action<I, T> {
   const queries = useQueryClient();
   const explained = useExplain();
   const confirm = useConfirm();
   const mutation = useMutation({
     networkMode: 'always',
-    mutationFn: async (input: I) => {
+    mutationFn: async ({ input }: Asked<I, T>) => {
       let answer = await call(input);
       if (asksToConfirm(answer.error)) {
         if (!await confirm()) throw new NotConfirmed();
@@ -38,11 +43,16 @@ export function useAction<I, T>(call: (input: I) => Promise<Answer<T>>): Action<
       if (isSignedOut(error)) endSession(queries, true);
       if (isForbidden(error)) refreshSession(queries);
     },
-    onSettled: () => refreshAll(queries),
+    // Here, not with the call: what was done is also told when the part of the page that asked
+    // for it is gone by then.
+    onSettled: async (answer, failed, { done }) => {
+      await refreshAll(queries);
+      if (failed === null) done?.(answer as T);
+    },
   });
   const { error } = mutation;
   return {
-    run: (input, done) => mutation.mutate(input, { onSuccess: (answer) => done?.(answer) }),
+    run: (input, done) => mutation.mutate({ input, done }),
     busy: mutation.isPending,
     failure: error && !(error instanceof NotConfirmed) ? explained(error) : null,
     reset: mutation.reset,

@@ -85,6 +85,7 @@ const outcomes = {
   peer_busy: 'The machine was not touched: an operation is running on another one of its pair or cluster.',
   peer_down: 'The machine was not touched: the other one of its pair or cluster does not serve.',
   peer_in_maintenance: 'The machine was not touched: the other one of its pair or cluster is in maintenance.',
+  peer_orchestrates: 'The machine was not touched: the other control node works on machines, too.',
   script: 'The machine could not do what it was asked.',
   there_already: 'It was there already.',
   timeout: 'It did not end in time.',
