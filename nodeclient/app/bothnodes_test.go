@@ -97,12 +97,14 @@ func TestTwoControlNodesNeverDisturbBothMachinesOfAPair(t *testing.T) {
 		}
 	}
 	for _, one := range []struct{ first, then plant }{{pub, sub}, {sub, pub}} {
+		pub.Machines[0].Set(t, "workMillis", 12_000) // longer than the other one's command takes to ask
 		one.first.wants(t, 0, "has begun", append(patch("rollback", a), "--no-wait")...)
 		one.then.wants(t, 1, "another control node, cc-", patch("rollback", b)...)
 		hosttest.Await(t, "the procedure ends", func() bool {
 			_, busy, err := gate.Busy(one.first.dir, gate.Orchestration)
 			return err == nil && !busy
 		})
+		pub.Machines[0].Set(t, "workMillis", 300)
 		one.then.wants(t, 0, "", patch("install", a)...)
 	}
 	if n := pub.BothDisturbed(t); n != 0 {
